@@ -1,0 +1,31 @@
+"""Faults: data first (`fault`), their codes (`codes`), their printing (`text`)."""
+
+from compiler.errors.codes import CODES
+from compiler.errors.fault import (
+    ConfigError,
+    Diagnostics,
+    Fault,
+    Note,
+    Place,
+    Source,
+    did_you_mean,
+    moved,
+    shown,
+)
+from compiler.errors.text import as_json, render, render_fault
+
+__all__ = [
+    "CODES",
+    "ConfigError",
+    "Diagnostics",
+    "Fault",
+    "Note",
+    "Place",
+    "Source",
+    "as_json",
+    "did_you_mean",
+    "moved",
+    "render",
+    "render_fault",
+    "shown",
+]

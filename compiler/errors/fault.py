@@ -1,0 +1,157 @@
+"""Faults as data: what is wrong, where, and what to do about it. Printing is in `text.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """A text that a value can come from: a file, or one override of the command line.
+
+    Attributes:
+        name: the path as the user would type it, or the override itself.
+        text: the whole text.
+        kind: ``file`` or ``override``.
+    """
+
+    name: str
+    text: str
+    kind: Literal["file", "override"] = "file"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A span of one line of a source; `line` and `column` count from 1."""
+
+    source: Source
+    line: int
+    column: int
+    width: int = 1
+
+    @property
+    def overridden(self) -> bool:
+        """Whether the value stands on the command line."""
+        return self.source.kind == "override"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A second place that explains a fault, e.g. where a variable got its value."""
+
+    message: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong (code ``E...``) or suspicious (code ``W...``).
+
+    Attributes:
+        code: a key of `codes.CODES`.
+        message: the rule, then the value by repr with its type.
+        place: where the user wrote it; None where nothing was written (an empty command line).
+        hint: what to try, without the leading "hint:".
+        trail: how the place is reached, outermost first (layer, block, copy).
+        notes: further places that explain it.
+    """
+
+    code: str
+    message: str
+    place: Place | None = None
+    hint: str | None = None
+    trail: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def is_error(self) -> bool:
+        return self.code.startswith("E")
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """Equal for faults that a reader would call the same (one per copy of a repeat, say)."""
+        return (self.code, self.message, self.place)
+
+
+class ConfigError(Exception):
+    """The user's input has faults; the program prints them and exits with status 2."""
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("; ".join(f"{fault.code}: {fault.message}" for fault in self.faults))
+
+
+@dataclass(slots=True)
+class Diagnostics:
+    """Collects the faults of all stages, so that they are reported at once."""
+
+    faults: list[Fault] = field(default_factory=list[Fault])
+    _seen: set[tuple[object, ...]] = field(default_factory=set[tuple[object, ...]])
+
+    def add(self, fault: Fault) -> None:
+        """Keep `fault`, unless an equal one stands already."""
+        if fault.identity not in self._seen:
+            self._seen.add(fault.identity)
+            self.faults.append(fault)
+
+    def report(
+        self,
+        code: str,
+        message: str,
+        place: Place | None = None,
+        *,
+        hint: str | None = None,
+        trail: tuple[str, ...] = (),
+        notes: tuple[Note, ...] = (),
+    ) -> None:
+        """Build a fault and keep it."""
+        self.add(Fault(code, message, place, hint, trail, notes))
+
+    @property
+    def has_errors(self) -> bool:
+        return any(fault.is_error for fault in self.faults)
+
+    def raise_errors(self) -> None:
+        """Raise `ConfigError` with everything collected (warnings included) if one is an error."""
+        if self.has_errors:
+            raise ConfigError(self.faults)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str | None:
+    """A hint that names the closest known word, or None where nothing is close.
+
+    >>> did_you_mean("filter", ["filters", "strides"])
+    "did you mean 'filters'?"
+    """
+    names = list(known)
+    folded = {name.lower(): name for name in names}
+    if word.lower() in folded and folded[word.lower()] != word:
+        return f"did you mean {folded[word.lower()]!r}?"
+    close = get_close_matches(word, names, n=1, cutoff=0.6)
+    return f"did you mean {close[0]!r}?" if close else None
+
+
+def shown(value: object, limit: int = 60) -> str:
+    """`value` by its repr, cut to `limit` characters, with its type, as messages show it.
+
+    >>> shown("x")
+    "'x', a str"
+    """
+    kind = type(value).__name__
+    names = {"NoneType": "null", "dict": "a mapping", "list": "a list", "tuple": "a list"}
+    article = "an" if kind[0] in "aeiou" else "a"
+    described = names.get(kind, f"{article} {kind}")
+    if value is None:
+        return "null"
+    text = repr(value)
+    if len(text) > limit:
+        text = text[: limit - 3] + "..."
+    return f"{text}, {described}"
+
+
+def moved(fault: Fault, trail: tuple[str, ...]) -> Fault:
+    """`fault` with `trail` in front of its own."""
+    return replace(fault, trail=trail + fault.trail)

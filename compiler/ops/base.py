@@ -1,0 +1,297 @@
+"""What an op is: a Keras layer's arguments as typed fields, and its rules from input shapes to output.
+
+A layer type is declared once, as a final class below one of the abstract ones here:
+
+    class UpSampling1D(UnaryOp):
+        size: PositiveInt = 2
+
+        def infer(self, x: Shape) -> Shape:
+            require_rank(x, 2)
+            return (scaled(x[0], self.size), x[1])
+
+Being defined registers it under its class name, which is Keras's. Its fields are Keras's arguments with
+Keras's defaults; `tests/test_ops.py` holds names, defaults and rules against the installed Keras.
+Shapes leave out the batch dimension; None is a dimension that only the data tell.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal
+
+from compiler.errors import did_you_mean, shown
+from compiler.ir import Shape, TensorType, Weight, size
+from compiler.ops.objects import MaybeRegularizer
+from compiler.settings import Annotation, Bool, InvalidSettings, Settings, field_error, nested_error, validate
+
+FLOATS = ("float32", "float16", "bfloat16", "float64")
+INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+POLICIES = {"mixed_float16": "float16", "mixed_bfloat16": "bfloat16"}
+"""Keras's mixed policies and the dtype that they compute in."""
+
+OPS: dict[str, type[Op]] = {}
+"""Every declared layer, by its own name and by Keras's aliases."""
+
+
+class Mismatch(Exception):
+    """An input does not suit the layer.
+
+    Attributes:
+        argument: the argument to blame, where there is one.
+    """
+
+    def __init__(self, code: str, message: str, *, hint: str | None = None, argument: str | None = None) -> None:
+        super().__init__(message)
+        self.code, self.message, self.hint, self.argument = code, message, hint, argument
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What a layer makes of its inputs.
+
+    Attributes:
+        output: its type; None where only Keras knows.
+        weights: its variables, in Keras's order.
+        flops: for one sample, a multiply-add counted as two; None where a dimension is unknown.
+        warnings: suspicions (code, message, hint, argument), as `Mismatch`es that are not raised.
+    """
+
+    output: TensorType | None
+    weights: tuple[Weight, ...] = ()
+    flops: int | None = 0
+    warnings: tuple[Mismatch, ...] = ()
+
+
+def _check_dtype(value: object, name: str) -> object:
+    if value is None or value in (*FLOATS, *INTEGERS, "bool", *POLICIES):
+        return value
+    if not isinstance(value, str):
+        raise field_error("E106", f"{name!r} must be the name of a dtype or null (got {shown(value)})")
+    known = (*FLOATS, *INTEGERS, "bool", *POLICIES)
+    raise field_error("E111", f"unknown dtype {value!r}", did_you_mean(value, known) or f"one of {', '.join(FLOATS)}")
+
+
+DType = Annotated[
+    str | None, Annotation(_check_dtype, lambda: {"enum": [*FLOATS, *INTEGERS, "bool", *POLICIES, None]})
+]
+
+
+class Op(Settings):
+    """Abstract: one type of layer.
+
+    Class attributes:
+        keras: where Keras has it; its own name in `keras.layers` by default.
+        arity: `one` tensor, `many` (a list of two or more), or named ones (`named`).
+        keeps_integers: whether integers and booleans pass unchanged, as in layers that only move values.
+        call_arguments: fields that go into the call instead of the constructor.
+    """
+
+    noun: ClassVar[str] = "argument"
+    keras: ClassVar[str]
+    aliases: ClassVar[tuple[str, ...]] = ()
+    arity: ClassVar[Literal["one", "many", "named"]]
+    keeps_integers: ClassVar[bool] = False
+    call_arguments: ClassVar[tuple[str, ...]] = ()
+
+    trainable: Bool = True
+    dtype: DType = None
+    activity_regularizer: MaybeRegularizer = None
+
+    def __init_subclass__(cls, abstract: bool = False, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if not abstract:
+            cls.keras = cls.__dict__.get("keras", f"keras.layers.{cls.__name__}")
+            OPS.update(dict.fromkeys((cls.__name__, *cls.__dict__.get("aliases", ())), cls))
+
+    @abstractmethod
+    def signature(self, inputs: Mapping[str, TensorType], precision: str) -> Signature:
+        """The output type, weights and cost for `inputs` (by call argument; "0", "1", ... for a list).
+
+        Raises:
+            Mismatch: an input does not suit.
+        """
+
+    def check(self) -> Iterable[Mismatch]:
+        """Faults among the arguments themselves, whatever enters."""
+        return ()
+
+    def output_dtype(self, inputs: Iterable[str], precision: str) -> str:
+        """The dtype of the output under the model's dtype policy `precision`: as Keras's autocast gives it."""
+        policy = self.dtype or precision
+        compute = POLICIES.get(policy, policy)
+        first = next(iter(inputs))
+        return first if self.keeps_integers and first not in FLOATS else compute
+
+
+class UnaryOp(Op, abstract=True):
+    """Abstract: one tensor in, one out."""
+
+    arity: ClassVar[Literal["one", "many", "named"]] = "one"
+
+    @abstractmethod
+    def infer(self, x: Shape) -> Shape:
+        """The output's shape for an input of shape `x`.
+
+        Raises:
+            Mismatch: the layer does not take such an input.
+        """
+
+    def weights(self, x: Shape) -> Iterable[Weight]:
+        """The variables for an input of shape `x`, in Keras's order."""
+        return ()
+
+    def flops(self, x: Shape, y: Shape) -> int:
+        """Operations for one sample of shape `x`; asked only where `x` and `y` have no None. One an output by default."""
+        return elements(y)
+
+    def warnings(self, x: Shape) -> Iterable[Mismatch]:
+        """Suspicions about an input of shape `x`."""
+        return ()
+
+    def signature(self, inputs: Mapping[str, TensorType], precision: str) -> Signature:
+        (x,) = inputs.values()
+        y = self.infer(x.shape)
+        known = None not in x.shape and None not in y
+        return Signature(
+            output=TensorType(y, self.output_dtype([x.dtype], precision)),
+            weights=tuple(self.weights(x.shape)),
+            flops=self.flops(x.shape, y) if known else None,
+            warnings=tuple(self.warnings(x.shape)),
+        )
+
+
+class MergeOp(Op, abstract=True):
+    """Abstract: a list of two or more tensors in, one out. No weights."""
+
+    arity: ClassVar[Literal["one", "many", "named"]] = "many"
+    keeps_integers: ClassVar[bool] = True
+
+    @abstractmethod
+    def infer(self, xs: tuple[Shape, ...]) -> Shape:
+        """The output's shape for inputs of shapes `xs`.
+
+        Raises:
+            Mismatch: they do not go together.
+        """
+
+    def flops(self, xs: tuple[Shape, ...], y: Shape) -> int:
+        """Operations for one sample; asked only where no shape has a None."""
+        return elements(y) * (len(xs) - 1)
+
+    def signature(self, inputs: Mapping[str, TensorType], precision: str) -> Signature:
+        xs = tuple(x.shape for x in inputs.values())
+        y = self.infer(xs)
+        known = all(None not in shape for shape in (*xs, y))
+        dtype = self.output_dtype([x.dtype for x in inputs.values()], precision)
+        return Signature(TensorType(y, dtype), flops=self.flops(xs, y) if known else None)
+
+
+class NamedOp(Op, abstract=True):
+    """Abstract: tensors enter by the names of Keras's call arguments.
+
+    Class attributes:
+        operands: the call arguments that take tensors, in Keras's order.
+        required: how many of them, from the first, must be given.
+    """
+
+    arity: ClassVar[Literal["one", "many", "named"]] = "named"
+    operands: ClassVar[tuple[str, ...]]
+    required: ClassVar[int]
+
+    @abstractmethod
+    def infer(self, xs: Mapping[str, Shape]) -> Shape:
+        """The output's shape for inputs of shapes `xs` by call argument.
+
+        Raises:
+            Mismatch: they do not go together.
+        """
+
+    def weights(self, xs: Mapping[str, Shape]) -> Iterable[Weight]:
+        """The variables, in Keras's order."""
+        return ()
+
+    @abstractmethod
+    def flops(self, xs: Mapping[str, Shape], y: Shape) -> int:
+        """Operations for one sample; asked only where no shape has a None."""
+
+    def signature(self, inputs: Mapping[str, TensorType], precision: str) -> Signature:
+        xs = {name: x.shape for name, x in inputs.items()}
+        y = self.infer(xs)
+        known = all(None not in shape for shape in (*xs.values(), y))
+        return Signature(
+            output=TensorType(y, self.output_dtype([x.dtype for x in inputs.values()], precision)),
+            weights=tuple(self.weights(xs)),
+            flops=self.flops(xs, y) if known else None,
+        )
+
+
+# --- layers inside arguments ------------------------------------------------------------------
+
+REFUSED = {
+    "Lambda": "it would run code from the model file; write the layer as a plugin",
+    "TFSMLayer": "it would run a foreign SavedModel",
+    "TorchModuleWrapper": "it needs PyTorch as Keras's backend",
+    "JaxLayer": "it needs JAX as Keras's backend",
+    "FlaxLayer": "it needs JAX as Keras's backend",
+}
+"""Keras layers that no model file may name, with the reason."""
+
+
+def _check_layer(value: object, name: str) -> object:
+    if isinstance(value, Op):
+        return value
+    arguments: dict[str, object] = dict(value) if isinstance(value, Mapping) else {}  # pyright: ignore[reportUnknownArgumentType]  # any mapping
+    op = arguments.pop("op", None) if isinstance(value, Mapping) else value
+    if not isinstance(op, str):
+        raise field_error("E106", f"{name!r} must be a layer: a name or {{op: NAME, ...}} (got {shown(value)})")
+    if op in REFUSED:
+        raise field_error("E103", f"{op!r} is refused: {REFUSED[op]}")
+    if op not in OPS:
+        raise field_error("E102", f"unknown layer {op!r}", did_you_mean(op, OPS))
+    try:
+        return validate(OPS[op], arguments, subject=op)
+    except InvalidSettings as error:
+        raise nested_error(error.problems) from None
+
+
+Nested = Annotated[Op, Annotation(_check_layer, lambda: {"$ref": "#/$defs/layer"})]
+"""A field that takes a layer, as `Bidirectional(layer=...)` does."""
+
+
+# --- arithmetic of shapes --------------------------------------------------------------------
+
+
+def elements(shape: Shape) -> int:
+    """The product of the dimensions of a shape without None."""
+    total = size(shape)
+    assert total is not None, "asked only where every dimension is known"
+    return total
+
+
+def scaled(dim: int | None, factor: int) -> int | None:
+    """A dimension times `factor`, unknown where it is."""
+    return None if dim is None else dim * factor
+
+
+def require_rank(x: Shape, *ranks: int) -> None:
+    """Raise E403 unless `x` has one of `ranks` dimensions besides the batch."""
+    if len(x) not in ranks:
+        wanted = " or ".join(str(rank) for rank in ranks)
+        raise Mismatch(
+            "E403",
+            f"needs an input with {wanted} dimension{'' if ranks == (1,) else 's'} besides the batch (got {dims(x)})",
+        )
+
+
+def known(dim: int | None, what: str, hint: str | None = None) -> int:
+    """`dim`, which a weight's shape needs; raises E411 where it is unknown."""
+    if dim is None:
+        raise Mismatch("E411", f"needs to know {what}, which is undefined (None) in its input", hint=hint)
+    return dim
+
+
+def dims(x: Shape) -> str:
+    """A shape as messages write it: (28, 28, ?)."""
+    return "(" + ", ".join("?" if dim is None else str(dim) for dim in x) + ("," if len(x) == 1 else "") + ")"
