@@ -94,7 +94,7 @@ def _problems(cls: type[Settings], error: ValidationError, subject: str) -> Iter
 
 
 def _listing(cls: type[Settings]) -> str | None:
-    names = [name for name in cls.model_fields]
+    names = list(cls.model_fields)
     return f"it has {', '.join(names)}" if 0 < len(names) <= 12 else None
 
 
@@ -110,7 +110,7 @@ def plain(value: object) -> object:
     if isinstance(value, Settings):
         return {"op": type(value).__name__, **non_defaults(value)}
     if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]  # pyright: ignore[reportUnknownVariableType]  # a field's own list
+        return [plain(item) for item in value]  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  # a field's own list
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  # a field's own mapping
     return value
@@ -204,7 +204,7 @@ def is_list_of(test: Test, length: int | None = None) -> Test:
     def check(value: object) -> bool:
         if not isinstance(value, (list, tuple)):
             return False
-        items: list[object] = list(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]  # any list
+        items: list[object] = list(value)  # pyright: ignore[reportUnknownArgumentType]  # any list
         return (length is None or len(items) == length) and all(test(item) for item in items)
 
     return check
@@ -235,7 +235,9 @@ Bool = Annotated[bool, rule("true or false", is_bool, schema={"type": "boolean"}
 Int = Annotated[int, rule("an integer", is_int, schema=_INT)]
 MaybeInt = Annotated[int | None, rule("an integer", is_int, schema=_INT, none=True)]
 PositiveInt = Annotated[int, rule("a positive integer", is_int, is_positive, {**_INT, "minimum": 1})]
-MaybePositiveInt = Annotated[int | None, rule("a positive integer", is_int, is_positive, {**_INT, "minimum": 1}, none=True)]
+MaybePositiveInt = Annotated[
+    int | None, rule("a positive integer", is_int, is_positive, {**_INT, "minimum": 1}, none=True)
+]
 NonNegativeInt = Annotated[int, rule("an integer >= 0", is_int, lambda v: v >= 0, {**_INT, "minimum": 0})]
 Number = Annotated[float, rule("a finite number", is_number, math.isfinite, _NUM)]
 MaybeNumber = Annotated[float | None, rule("a finite number", is_number, math.isfinite, _NUM, none=True)]

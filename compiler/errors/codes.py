@@ -1,4 +1,4 @@
-"""Every code that a fault can have, with its title. `docs/errors.md` has an entry for each; a test holds the two together."""
+"""Every code that a fault can have, with its title. `docs/errors.md` has an entry for each, and a test sees to it."""
 
 CODES: dict[str, str] = {
     # reading

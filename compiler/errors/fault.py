@@ -88,14 +88,18 @@ class ConfigError(Exception):
 class Diagnostics:
     """Collects the faults of all stages, so that they are reported at once."""
 
-    faults: list[Fault] = field(default_factory=list[Fault])
-    _seen: set[tuple[object, ...]] = field(default_factory=set[tuple[object, ...]])
+    _faults: dict[tuple[object, ...], Fault] = field(default_factory=dict[tuple[object, ...], Fault])
+
+    @property
+    def faults(self) -> list[Fault]:
+        """What was collected, in order."""
+        return list(self._faults.values())
 
     def add(self, fault: Fault) -> None:
-        """Keep `fault`, unless an equal one stands already."""
-        if fault.identity not in self._seen:
-            self._seen.add(fault.identity)
-            self.faults.append(fault)
+        """Keep `fault`; of equal ones the first stands that says how its place is reached."""
+        stands = self._faults.get(fault.identity)
+        if stands is None or (fault.trail and not stands.trail):
+            self._faults[fault.identity] = fault
 
     def report(
         self,
@@ -112,7 +116,7 @@ class Diagnostics:
 
     @property
     def has_errors(self) -> bool:
-        return any(fault.is_error for fault in self.faults)
+        return any(fault.is_error for fault in self._faults.values())
 
     def raise_errors(self) -> None:
         """Raise `ConfigError` with everything collected (warnings included) if one is an error."""

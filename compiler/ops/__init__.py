@@ -3,6 +3,7 @@
 from compiler.ops import (
     activation,
     attention,
+    augmentation,
     conv,
     core,
     merging,
@@ -12,6 +13,7 @@ from compiler.ops import (
     recurrent,
     regularization,
     reshaping,
+    separable,
 )
 from compiler.ops.base import OPS, REFUSED, MergeOp, Mismatch, NamedOp, Op, Signature, UnaryOp
 
@@ -26,6 +28,7 @@ __all__ = [
     "UnaryOp",
     "activation",
     "attention",
+    "augmentation",
     "conv",
     "core",
     "merging",
@@ -35,4 +38,5 @@ __all__ = [
     "recurrent",
     "regularization",
     "reshaping",
+    "separable",
 ]

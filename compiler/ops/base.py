@@ -73,9 +73,7 @@ def _check_dtype(value: object, name: str) -> object:
     raise field_error("E111", f"unknown dtype {value!r}", did_you_mean(value, known) or f"one of {', '.join(FLOATS)}")
 
 
-DType = Annotated[
-    str | None, Annotation(_check_dtype, lambda: {"enum": [*FLOATS, *INTEGERS, "bool", *POLICIES, None]})
-]
+DType = Annotated[str | None, Annotation(_check_dtype, lambda: {"enum": [*FLOATS, *INTEGERS, "bool", *POLICIES, None]})]
 
 
 class Op(Settings):
@@ -143,7 +141,7 @@ class UnaryOp(Op, abstract=True):
         return ()
 
     def flops(self, x: Shape, y: Shape) -> int:
-        """Operations for one sample of shape `x`; asked only where `x` and `y` have no None. One an output by default."""
+        """Operations for one sample of shape `x`, one an output by default; asked only where no shape has a None."""
         return elements(y)
 
     def warnings(self, x: Shape) -> Iterable[Mismatch]:
@@ -245,7 +243,7 @@ def _check_layer(value: object, name: str) -> object:
     arguments: dict[str, object] = dict(value) if isinstance(value, Mapping) else {}  # pyright: ignore[reportUnknownArgumentType]  # any mapping
     op = arguments.pop("op", None) if isinstance(value, Mapping) else value
     if not isinstance(op, str):
-        raise field_error("E106", f"{name!r} must be a layer: a name or {{op: NAME, ...}} (got {shown(value)})")
+        raise field_error("E106", f"{name!r} must be a layer: a name or {{op: NAME, ...}} (got {shown(value)})")  # pyright: ignore[reportUnknownArgumentType]  # any value
     if op in REFUSED:
         raise field_error("E103", f"{op!r} is refused: {REFUSED[op]}")
     if op not in OPS:

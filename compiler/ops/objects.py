@@ -13,7 +13,6 @@ from typing import Annotated, Any, ClassVar, Literal
 from compiler.errors import did_you_mean, shown
 from compiler.settings import (
     Annotation,
-    Bool,
     Fraction,
     InvalidSettings,
     MaybeInt,

@@ -1,1 +1,84 @@
-"""To come."""
+"""Layers that prepare images: scale, size and crop. What changes them at random stands in `augmentation`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated
+
+from compiler.ir import Shape
+from compiler.ops.base import Mismatch, UnaryOp, dims, elements, require_rank
+from compiler.ops.fields import DataFormat, joined, split
+from compiler.settings import Bool, Number, PositiveInt, choice, is_list_of, is_number, rule
+
+Numbers = Annotated[
+    float | tuple[float, ...],
+    rule(
+        "a number or a list of numbers",
+        lambda value: is_number(value) or is_list_of(is_number)(value),
+        lambda value: value != [],
+        {"anyOf": [{"type": "number"}, {"type": "array", "items": {"type": "number"}, "minItems": 1}]},
+        convert=lambda value: value if is_number(value) else tuple(value),
+    ),
+]
+
+
+class Rescaling(UnaryOp):
+    """x * scale + offset; a list has one number for each entry of the last axis."""
+
+    scale: Numbers
+    offset: Numbers = 0.0
+
+    def infer(self, x: Shape) -> Shape:
+        for name, value in (("scale", self.scale), ("offset", self.offset)):
+            if isinstance(value, tuple) and len(value) > 1 and (not x or x[-1] not in (None, len(value))):
+                message = f"has {len(value)} numbers in {name!r}, which do not fit the last axis of {dims(x)}"
+                raise Mismatch("E410", message, argument=name)
+        return x
+
+    def flops(self, x: Shape, y: Shape) -> int:
+        return 2 * elements(y)
+
+
+class Resized(UnaryOp, abstract=True):
+    """Abstract: images in, images of `height` and `width` out."""
+
+    height: PositiveInt
+    width: PositiveInt
+    data_format: DataFormat = None
+
+    def infer(self, x: Shape) -> Shape:
+        require_rank(x, 3)
+        _, channels = split(x, self.data_format)
+        return joined((self.height, self.width), channels, self.data_format)
+
+
+class CenterCrop(Resized):
+    """The middle of the image; an image that is smaller is cropped to the aspect ratio and enlarged."""
+
+    def flops(self, x: Shape, y: Shape) -> int:
+        return 0
+
+
+_TAPS = {"nearest": 0, "bilinear": 4, "bicubic": 16, "lanczos3": 36, "lanczos5": 100}
+
+
+class Resizing(Resized):
+    """The image at another size."""
+
+    interpolation: Annotated[str, choice("bilinear", "nearest", "bicubic", "area", "lanczos3", "lanczos5")] = "bilinear"
+    crop_to_aspect_ratio: Bool = False
+    pad_to_aspect_ratio: Bool = False
+    fill_mode: Annotated[str, choice("constant")] = "constant"
+    fill_value: Number = 0.0
+    antialias: Bool = False
+
+    def check(self) -> Iterable[Mismatch]:
+        if self.crop_to_aspect_ratio and self.pad_to_aspect_ratio:
+            message = "keeps the aspect ratio by 'crop_to_aspect_ratio' or by 'pad_to_aspect_ratio', not by both"
+            yield Mismatch("E107", message, argument="pad_to_aspect_ratio")
+
+    def flops(self, x: Shape, y: Shape) -> int:
+        """A multiply-add for each pixel that an output is made of."""
+        if self.interpolation == "area":
+            return 2 * elements(x)
+        return 2 * _TAPS[self.interpolation] * elements(y)

@@ -1,0 +1,254 @@
+"""Checking: arguments become typed ops, shapes and costs are inferred, and every mismatch is a located fault."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from compiler.errors import Diagnostics, Note, Place
+from compiler.ir import CheckedGraph, CheckedNode, Node, Operand, TensorType, shape_text
+from compiler.lower import Lowered, Wired
+from compiler.ops import Mismatch, NamedOp, Op, Signature
+from compiler.ops.base import dims
+from compiler.settings import MaybePositiveInt, PositiveInt, Settings, non_defaults
+from compiler.spec.located import Map, at, validated
+from compiler.spec.parse import find_op
+
+
+class Limits(Settings):
+    """What a model may cost; null means no limit.
+
+    Attributes:
+        layers: expanded layers.
+        params: parameters.
+        flops: floating-point operations of one sample.
+        activation_bytes: bytes of all outputs of one sample.
+    """
+
+    layers: PositiveInt = 10_000
+    params: MaybePositiveInt = None
+    flops: MaybePositiveInt = None
+    activation_bytes: MaybePositiveInt = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the checker knows of a node: its type (None: unknown), and where it stands."""
+
+    type: TensorType | None
+    place: Place | None
+    signature: Signature | None
+
+
+def check(model: Lowered, diagnostics: Diagnostics, precision: str = "float32") -> CheckedGraph:
+    """Infer a type, weights and cost for every layer.
+
+    Args:
+        precision: Keras's dtype policy for layers that name none.
+
+    Returns:
+        the checked graph; whether it may be used is for `diagnostics` to say.
+    """
+    known: dict[str, _Known] = {}
+    nodes = tuple(_node(wired, known, diagnostics, precision) for wired in model.layers)
+    return CheckedGraph(nodes, model.outputs, precision)
+
+
+def _node(wired: Wired, known: dict[str, _Known], diagnostics: Diagnostics, precision: str) -> CheckedNode:
+    layer = wired.layer
+    cls = find_op(layer.op) if layer.op else None
+    op = (
+        validated(cls, layer.args, diagnostics, subject=layer.op, place=layer.place, trail=layer.trail) if cls else None
+    )
+    signature = None
+    operands = wired.inputs
+    if op is not None:
+        problems = list(op.check())
+        for problem in problems:
+            _report(problem, wired, diagnostics)
+        operands = _operands(wired, op, diagnostics)
+        inputs = _inputs(wired, operands, op, known)
+        if inputs is not None and not problems:
+            signature = _signature(wired, op, inputs, known, diagnostics, precision)
+    if signature is not None and layer.shares is not None:
+        _check_shared(wired, signature, known, diagnostics)
+    known[wired.name] = _Known(signature.output if signature else None, layer.place, signature)
+    return CheckedNode(
+        node=Node(
+            name=wired.name,
+            op=type(op).__name__ if op is not None else str(layer.op),
+            args=non_defaults(op) if op is not None else {},
+            inputs=operands,
+            shares=layer.shares,
+            place=layer.place,
+            trail=layer.trail,
+        ),
+        type=signature.output if signature else None,
+        weights=signature.weights if signature and layer.shares is None else (),
+        flops=signature.flops if signature else None,
+    )
+
+
+def _operands(wired: Wired, op: Op, diagnostics: Diagnostics) -> tuple[Operand, ...]:
+    """The operands with the call arguments that they fill; wrong numbers and names are reported."""
+    layer, given = wired.layer, wired.inputs
+    if not given:
+        return given
+    if isinstance(op, NamedOp):
+        named = tuple(
+            Operand(operand.node, operand.argument or slot)
+            for operand, slot in zip(given, (*op.operands, *("?" * len(given))), strict=False)
+        )
+        wrong = [operand.argument for operand in named if operand.argument not in op.operands]
+        missing = [slot for slot in op.operands[: op.required] if slot not in {operand.argument for operand in named}]
+        if wrong or missing:
+            takes = ", ".join(f"{slot}" if i < op.required else f"[{slot}]" for i, slot in enumerate(op.operands))
+            start = ", ".join(f"{slot}: prev" for slot in op.operands[: op.required])
+            message = (
+                f"{layer.op!r} takes the inputs {takes} (got {', '.join(str(operand.argument) for operand in named)})"
+            )
+            diagnostics.report("E306", message, layer.place, hint=f"from: {{{start}}}", trail=layer.trail)
+            return ()
+        return named
+    if any(operand.argument for operand in given):
+        diagnostics.report("E306", f"{layer.op!r} has no named inputs", layer.place, trail=layer.trail)
+        return ()
+    if op.arity == "one" and len(given) > 1:
+        hint = "merge them first: {op: Concatenate, from: [...]}"
+        diagnostics.report(
+            "E306", f"{layer.op!r} takes one input (got {len(given)})", layer.place, hint=hint, trail=layer.trail
+        )
+        return ()
+    if op.arity == "many" and len(given) == 1:
+        hint = "from: [prev, NAME]"
+        diagnostics.report(
+            "E305", f"{layer.op!r} merges two or more inputs (got one)", layer.place, hint=hint, trail=layer.trail
+        )
+        return ()
+    return given
+
+
+def _inputs(
+    wired: Wired, operands: tuple[Operand, ...], op: Op, known: Mapping[str, _Known]
+) -> dict[str, TensorType] | None:
+    """The types that enter, by call argument or position; None where one is not known."""
+    if not operands and type(op).__name__ != "Input":
+        return None
+    inputs: dict[str, TensorType] = {}
+    for index, operand in enumerate(operands):
+        entering = known[operand.node].type
+        if entering is None:
+            return None
+        inputs[operand.argument or str(index)] = entering
+    return inputs
+
+
+def _signature(
+    wired: Wired,
+    op: Op,
+    inputs: Mapping[str, TensorType],
+    known: Mapping[str, _Known],
+    diagnostics: Diagnostics,
+    precision: str,
+) -> Signature | None:
+    try:
+        signature = op.signature(inputs, precision)
+    except Mismatch as mismatch:
+        if mismatch.code == "E401":
+            _report_merge(mismatch, wired, inputs, known, diagnostics)
+        else:
+            _report(mismatch, wired, diagnostics)
+        return None
+    for warning in signature.warnings:
+        _report(warning, wired, diagnostics)
+    return signature
+
+
+def _report(mismatch: Mismatch, wired: Wired, diagnostics: Diagnostics) -> None:
+    layer = wired.layer
+    place = layer.place
+    if mismatch.argument and mismatch.argument in layer.args.entries:
+        place, _ = at(layer.args, (mismatch.argument,))
+    message = f"{layer.op} {wired.name!r} {mismatch.message}"
+    diagnostics.report(mismatch.code, message, place, hint=mismatch.hint, trail=layer.trail)
+
+
+def _report_merge(
+    mismatch: Mismatch,
+    wired: Wired,
+    inputs: Mapping[str, TensorType],
+    known: Mapping[str, _Known],
+    diagnostics: Diagnostics,
+) -> None:
+    """A merge that fails: both shapes, both origins, and for a residual the shortcut that would fit."""
+    layer = wired.layer
+    pair: tuple[int, int] = getattr(mismatch, "operands", (0, 1))
+    names = [wired.inputs[index].node for index in pair]
+    types = [inputs[str(index)] for index in pair]
+    notes = tuple(
+        Note(f"{name!r} gives {dims(found.shape)}", place)
+        for name, found in zip(names, types, strict=True)
+        if (place := known[name].place) is not None
+    )
+    if layer.residual:
+        message = (
+            f"the two sides of this residual differ: {dims(types[0].shape)} through 'layers', "
+            f"{dims(types[1].shape)} through the shortcut"
+        )
+        hint = _shortcut_hint(types[0], types[1])
+        diagnostics.report("E402", message, layer.place, hint=hint or mismatch.hint, trail=layer.trail, notes=notes)
+        return
+    message = f"{layer.op} {wired.name!r} {mismatch.message}"
+    diagnostics.report("E401", message, layer.place, hint=mismatch.hint, trail=layer.trail, notes=notes)
+
+
+def _shortcut_hint(main: TensorType, shortcut: TensorType) -> str | None:
+    """The 1x1 convolution that brings the shortcut to the main path's shape, where there is one."""
+    rank = len(main.shape) - 1
+    if len(shortcut.shape) != len(main.shape) or main.shape[-1] is None:
+        return None
+    if rank == 0:
+        return f"shortcut: [{{op: Dense, units: {main.shape[-1]}}}]"
+    if rank > 3:
+        return None
+    strides: list[int] = []
+    for small, large in zip(main.shape[:-1], shortcut.shape[:-1], strict=True):
+        if small is None or large is None or small == 0:
+            return None
+        stride = -(-large // small)
+        if -(-large // stride) != small:
+            return None
+        strides.append(stride)
+    stride_text = str(strides[0]) if len(set(strides)) == 1 else str(strides)
+    given = "" if stride_text == "1" else f", strides: {stride_text}, padding: same"
+    return f"shortcut: [{{op: Conv{rank}D, filters: {main.shape[-1]}, kernel_size: 1{given}}}]"
+
+
+def _check_shared(wired: Wired, signature: Signature, known: Mapping[str, _Known], diagnostics: Diagnostics) -> None:
+    """Shared weights must have the shapes that this use needs."""
+    layer = wired.layer
+    original = known.get(layer.shares or "")
+    if original is None or original.signature is None:
+        return
+    for theirs, ours in zip(original.signature.weights, signature.weights, strict=False):
+        if theirs.shape != ours.shape:
+            diagnostics.report(
+                "E309",
+                f"the weights of {layer.shares!r} do not fit here: its {theirs.name} is {shape_text(theirs.shape)}, "
+                f"and this input needs {shape_text(ours.shape)}",
+                layer.place,
+                trail=layer.trail,
+            )
+            return
+
+
+def check_limits(graph: CheckedGraph, limits: Limits, section: Map | None, diagnostics: Diagnostics) -> None:
+    """Hold a graph against the budgets of `limits`, whose located section gives the places."""
+    for code, name, limit, value, unit in (
+        ("E501", "params", limits.params, graph.params, "parameters"),
+        ("E502", "flops", limits.flops, graph.flops, "FLOPs a sample"),
+        ("E503", "activation_bytes", limits.activation_bytes, graph.activation_bytes, "bytes of activations a sample"),
+    ):
+        if limit is not None and value is not None and value > limit:
+            place = at(section, (name,))[0] if section is not None else None
+            diagnostics.report(code, f"the model has {value:,} {unit}, and limits.{name} allows {limit:,}", place)

@@ -1,0 +1,35 @@
+"""Expansion: `ModelSpec` -> a tree of layers with literal arguments and final names.
+
+Blocks are put in place of their calls, `repeat` and `each` become copies, `when` is decided, every
+expression is computed. What stays is a tree (lists, residuals, branches), since `from` is about places in it;
+`patch.py` edits that tree, and `lower.py` turns it into a graph.
+"""
+
+from __future__ import annotations
+
+from compiler.errors import Diagnostics
+from compiler.expand.expander import Expander, TooManyLayers
+from compiler.expand.items import Expanded, Item, Layer, Parallel, Reference, Sequence, children, walk
+from compiler.expand.patch import apply_patches
+from compiler.spec.environment import variables
+from compiler.spec.model import ModelSpec
+
+__all__ = ["MAX_LAYERS", "Expanded", "Item", "Layer", "Parallel", "Reference", "Sequence", "children", "expand", "walk"]
+
+MAX_LAYERS = 10_000
+"""Default cap on expanded layers."""
+
+
+def expand(spec: ModelSpec, diagnostics: Diagnostics, max_layers: int = MAX_LAYERS) -> Expanded:
+    """Expand a model. Faults go to `diagnostics`; what has none is expanded all the same."""
+    env = variables(spec.variables, diagnostics)
+    expander = Expander(spec, env, diagnostics, max_layers)
+    inputs = tuple(expander.input(item, env) for item in spec.inputs)
+    taken = {layer.name for layer in inputs}
+    try:
+        items = expander.layers(spec.layers, "", env, spec.blocks, (), taken)
+    except TooManyLayers:
+        items = ()
+    body = Sequence("", items, None, spec.place, (), tuple(layer.name for layer in inputs))
+    model = Expanded(inputs, body, expander.outputs(spec.outputs, env))
+    return apply_patches(model, spec.patch, expander, env, diagnostics)

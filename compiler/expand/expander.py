@@ -1,0 +1,363 @@
+"""From layer specs to items: names, calls of blocks, structural ops, shared layers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from compiler.errors import Diagnostics, did_you_mean, shown
+from compiler.expand.blocks import block_environment
+from compiler.expand.copies import copies, switched_on
+from compiler.expand.items import Item, Layer, Parallel, Reference, Sequence
+from compiler.ops import OPS
+from compiler.spec.environment import Environment, Unevaluated, compute
+from compiler.spec.expression import is_expression
+from compiler.spec.located import Leaf, Map, Seq, Tree, plain, trap_hint
+from compiler.spec.model import BlockSpec, InputSpec, LayerSpec, ModelSpec, empty_map, string
+from compiler.spec.parse import STRUCTURAL, find_op
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_WORDS = ("prev", "input")  # what `from` means by itself
+
+
+class TooManyLayers(Exception):
+    """The cap is exceeded; the fault is in the diagnostics."""
+
+
+class Expander:
+    """Carries what every step of an expansion needs: blocks in force, calls in progress, the count of layers."""
+
+    def __init__(self, spec: ModelSpec, env: Environment, diagnostics: Diagnostics, max_layers: int) -> None:
+        self.spec, self.variables, self.diagnostics, self.max_layers = spec, env, diagnostics, max_layers
+        self.made = 0
+        self.calls: list[str] = []
+        self.by_name: dict[str, Item] = {}
+
+    # --- lists ---
+
+    def layers(
+        self,
+        specs: Iterable[LayerSpec],
+        prefix: str,
+        env: Environment,
+        blocks: Mapping[str, BlockSpec],
+        trail: tuple[str, ...],
+        taken: set[str] | None = None,
+    ) -> tuple[Item, ...]:
+        """The items of one list. `taken` has the names that are used in it already."""
+        names: set[str] = taken if taken is not None else set()
+        items: list[Item] = []
+        for spec in specs:
+            try:
+                item = self.entry(spec, prefix, env, blocks, trail, names)
+            except Unevaluated:
+                continue
+            if item is not None:
+                items.append(item)
+                self.by_name[item.name] = item
+        return tuple(items)
+
+    def entry(
+        self,
+        spec: LayerSpec,
+        prefix: str,
+        env: Environment,
+        blocks: Mapping[str, BlockSpec],
+        trail: tuple[str, ...],
+        taken: set[str],
+    ) -> Item | None:
+        """One entry of a list with all its copies, or None where it is switched off."""
+        environments = copies(spec, env, self.diagnostics, trail)
+        repeated = "repeat" in spec.keys or "each" in spec.keys
+        if not repeated and not switched_on(spec, env, self.diagnostics, trail):
+            return None
+        key = self.key(spec, env, taken, trail)
+        name = f"{prefix}{key}"
+        if not repeated:
+            return self.one(spec, name, env, blocks, trail)
+        items: list[Item] = []
+        for index, copy_env in enumerate(environments):
+            self.count(spec)
+            if not switched_on(spec, copy_env, self.diagnostics, trail):
+                continue
+            copy = replace(spec, label=f"{spec.label} copy {index}") if index else spec
+            item = self.one(copy, f"{name}.{index}", copy_env, blocks, trail)
+            self.by_name[item.name] = item
+            items.append(item)
+        return Sequence(name, tuple(items), None, spec.op_place, trail) if items else None
+
+    def key(self, spec: LayerSpec, env: Environment, taken: set[str], trail: tuple[str, ...]) -> str:
+        """The entry's own part of the dotted name: its `name`, or its op with a number where that is taken."""
+        tree = spec.keys.get("name")
+        if tree is None:
+            base = (
+                (spec.op or string(spec.share or empty_map(spec.op_place)) or "share")
+                .rsplit("/", 1)[-1]
+                .rsplit(".", 1)[-1]
+            )
+            if is_expression(base):
+                base = str(plain(compute(Leaf(spec.op, spec.op_place), env, self.diagnostics, trail)))
+            base = re.sub(r"[^A-Za-z0-9_-]", "_", base)
+            key = next(name for n in range(len(taken) + 1) if (name := f"{base}_{n}" if n else base) not in taken)
+        else:
+            value = compute(tree, env, self.diagnostics, trail)
+            key = string(value)
+            if key is None or not _NAME.fullmatch(key) or key in _WORDS:
+                rule = (
+                    "a name is a letter, then letters, digits, '_' or '-'"
+                    + f", and not {' or '.join(map(repr, _WORDS))}"
+                )
+                hint = trap_hint(value) or ("dots join names: leave them out" if key and "." in key else None)
+                self.diagnostics.report(
+                    "E212", f"{rule} (got {shown(plain(value))})", value.place, hint=hint, trail=trail
+                )
+                raise Unevaluated
+            if key in taken:
+                self.diagnostics.report("E211", f"duplicate name {key!r}", value.place, trail=trail)
+                raise Unevaluated
+        taken.add(key)
+        return key
+
+    def count(self, spec: LayerSpec) -> None:
+        self.made += 1
+        if self.made > self.max_layers:
+            place = spec.keys["repeat"].place if "repeat" in spec.keys else spec.op_place
+            self.diagnostics.report(
+                "E209",
+                f"the model expands to more than {self.max_layers:,} layers",
+                place,
+                hint="limits.layers raises the cap",
+            )
+            raise TooManyLayers
+
+    # --- one entry ---
+
+    def one(
+        self,
+        spec: LayerSpec,
+        name: str,
+        env: Environment,
+        blocks: Mapping[str, BlockSpec],
+        trail: tuple[str, ...],
+    ) -> Item:
+        """One copy of an entry, under its full name."""
+        self.count(spec)
+        source = self.source(spec, env, trail)
+        if spec.share is not None:
+            return self.shared(spec, name, source, env, trail)
+        op = spec.op
+        if op is not None and is_expression(op):
+            op = self.computed_op(spec, env, blocks, trail)
+        if op in STRUCTURAL:
+            return self.structural(spec, op, name, source, env, blocks, trail)
+        block = (blocks.get(op) or self.spec.models.get(op)) if op is not None else None
+        if block is not None:
+            return self.call(spec, block, name, source, env, trail)
+        if op is not None and (find_op(op) is None or op == "Input"):
+            op = None  # reported when the spec was parsed
+        try:
+            args = compute(spec.args, env, self.diagnostics, trail)
+        except Unevaluated:
+            op, args = None, spec.args
+        assert isinstance(args, Map)
+        return Layer(name, op, args, source, spec.op_place, trail)
+
+    def computed_op(
+        self, spec: LayerSpec, env: Environment, blocks: Mapping[str, BlockSpec], trail: tuple[str, ...]
+    ) -> str | None:
+        tree = compute(Leaf(spec.op, spec.op_place), env, self.diagnostics, trail)
+        op = string(tree)
+        notes = tree.notes if isinstance(tree, Leaf) else ()
+        if op is None or (op not in blocks and op not in STRUCTURAL and find_op(op) is None):
+            hint = did_you_mean(op, (*OPS, *blocks)) if op else None
+            self.diagnostics.report(
+                "E102", f"unknown op {plain(tree)!r}", tree.place, hint=hint, trail=trail, notes=notes
+            )
+            return None
+        if op in STRUCTURAL:
+            self.diagnostics.report(
+                "E102", f"{op!r} cannot be named by an expression", tree.place, trail=trail, notes=notes
+            )
+            return None
+        return op
+
+    def source(self, spec: LayerSpec, env: Environment, trail: tuple[str, ...]) -> tuple[Reference, ...] | None:
+        tree = spec.keys.get("from")
+        return None if tree is None else self.references(compute(tree, env, self.diagnostics, trail), trail)
+
+    def references(self, tree: Tree, trail: tuple[str, ...]) -> tuple[Reference, ...]:
+        """A name, a list of names, or a mapping of call arguments to names."""
+        if isinstance(tree, Leaf):
+            return (self.reference(tree, None, trail),)
+        if isinstance(tree, Seq):
+            return tuple(reference for item in tree.items for reference in self.references(item, trail))
+        return tuple(self.reference(item, slot, trail) for slot, item in tree.entries.items())
+
+    def reference(self, tree: Tree, slot: str | None, trail: tuple[str, ...]) -> Reference:
+        text = string(tree)
+        if text is None:
+            hint = (
+                "references go by name, never by index"
+                if isinstance(tree, Leaf) and type(tree.value) is int
+                else trap_hint(tree)
+            )
+            self.diagnostics.report(
+                "E301", f"'from' takes names (got {shown(plain(tree))})", tree.place, hint=hint, trail=trail
+            )
+            raise Unevaluated
+        return Reference(text, tree.place, slot)
+
+    def structural(
+        self,
+        spec: LayerSpec,
+        op: str,
+        name: str,
+        source: tuple[Reference, ...] | None,
+        env: Environment,
+        blocks: Mapping[str, BlockSpec],
+        trail: tuple[str, ...],
+    ) -> Item:
+        inside = (*trail, spec.label)
+
+        def path(key: str, where: str, taken: set[str] | None = None) -> Sequence:
+            items = self.layers(spec.bodies.get(key, ()), f"{where}.", env, blocks, inside, taken)
+            return Sequence(where, items, None, spec.op_place, inside)
+
+        if op == "sequence":
+            return replace(path("layers", name), source=source)
+        if op == "residual":
+            # the main path's layers stand directly under the residual's name
+            paths = (path("layers", name, {"shortcut", "merge"}), path("shortcut", f"{name}.shortcut"))
+        else:
+            paths = tuple(path(key, f"{name}.{key}") for key in spec.bodies)
+            if "merge" in spec.bodies:
+                self.diagnostics.report("E212", "a path cannot be called 'merge'", spec.op_place, trail=trail)
+        merge = self.merge(spec, f"{name}.merge", env, inside, default="Add" if op == "residual" else "Concatenate")
+        return Parallel(name, paths, replace(merge, residual=op == "residual"), source, spec.op_place, trail)
+
+    def merge(self, spec: LayerSpec, name: str, env: Environment, trail: tuple[str, ...], default: str) -> Layer:
+        tree = spec.args.get("merge")
+        if tree is None:
+            return Layer(name, default, empty_map(spec.op_place), None, spec.op_place, trail[:-1])
+        value = compute(tree, env, self.diagnostics, trail)
+        arguments = value.entries if isinstance(value, Map) else {"op": value}
+        op_tree = arguments.get("op")
+        op = string(op_tree) if op_tree is not None else None
+        found = OPS.get(op) if op else None
+        if found is None or found.arity != "many":
+            merges = sorted(name for name, cls in OPS.items() if cls.arity == "many")
+            hint = (did_you_mean(op, merges) if op else None) or f"one of {', '.join(merges)}"
+            self.diagnostics.report(
+                "E102", f"unknown merge {op or plain(value)!r}", value.place, hint=hint, trail=trail
+            )
+            op = None
+        rest = {key: item for key, item in arguments.items() if key != "op"}
+        keys = value.keys if isinstance(value, Map) else {}
+        return Layer(name, op, Map(rest, value.place, keys), None, value.place, trail[:-1])
+
+    def call(
+        self,
+        spec: LayerSpec,
+        block: BlockSpec,
+        name: str,
+        source: tuple[Reference, ...] | None,
+        env: Environment,
+        trail: tuple[str, ...],
+    ) -> Item:
+        inside = trail or (spec.label,)  # inside a block its name says enough
+        if block.name in self.calls:
+            loop = " -> ".join((*self.calls[self.calls.index(block.name) :], block.name))
+            self.diagnostics.report(
+                "E207", f"block {block.name!r} contains itself ({loop})", spec.op_place, trail=trail
+            )
+            raise Unevaluated
+        inner = block_environment(spec, block, env, self.variables, self.diagnostics, inside)
+        within = (*inside, f"block {block.name!r}")
+        self.calls.append(block.name)
+        try:
+            items = self.layers(block.layers, f"{name}.", inner, block.blocks, within, set(block.inputs))
+            output = self.block_output(block, inner, within)
+        finally:
+            self.calls.pop()
+        return Sequence(name, items, source, spec.op_place, trail, block.inputs, closed=True, output=output)
+
+    def block_output(self, block: BlockSpec, env: Environment, trail: tuple[str, ...]) -> Reference | None:
+        if block.output is None:
+            return None
+        references = self.references(compute(block.output, env, self.diagnostics, trail), trail)
+        if len(references) != 1:
+            self.diagnostics.report(
+                "E308",
+                f"block {block.name!r} must have one output (it names {len(references)})",
+                block.output.place,
+                trail=trail,
+            )
+            return None
+        return references[0]
+
+    def shared(
+        self,
+        spec: LayerSpec,
+        name: str,
+        source: tuple[Reference, ...] | None,
+        env: Environment,
+        trail: tuple[str, ...],
+    ) -> Item:
+        """The items of an earlier layer or block again, each sharing the weights of its twin."""
+        assert spec.share is not None
+        tree = compute(spec.share, env, self.diagnostics, trail)
+        wanted = string(tree)
+        prefix = name.rsplit(".", 1)[0] if "." in name else ""
+        found = None
+        while wanted is not None:
+            found = self.by_name.get(f"{prefix}.{wanted}" if prefix else wanted)
+            if found is not None or not prefix:
+                break
+            prefix = prefix.rsplit(".", 1)[0] if "." in prefix else ""
+        if found is None:
+            hint = did_you_mean(wanted, self.by_name) if wanted else None
+            self.diagnostics.report(
+                "E301", f"'share' names no earlier layer or block: {plain(tree)!r}", tree.place, hint=hint, trail=trail
+            )
+            raise Unevaluated
+        return replace(self.twin(found, found.name, name, spec), source=source)
+
+    def twin(self, item: Item, old: str, new: str, spec: LayerSpec) -> Item:
+        self.count(spec)
+        name = new + item.name.removeprefix(old)
+        if isinstance(item, Layer):
+            made: Item = replace(item, name=name, shares=item.shares or item.name, place=spec.op_place)
+        elif isinstance(item, Sequence):
+            made = replace(item, name=name, items=tuple(self.twin(child, old, new, spec) for child in item.items))
+        else:
+            paths = tuple(self.twin(path, old, new, spec) for path in item.paths)
+            merge = self.twin(item.merge, old, new, spec)
+            assert isinstance(merge, Layer)
+            made = replace(item, name=name, paths=tuple(p for p in paths if isinstance(p, Sequence)), merge=merge)
+        self.by_name[name] = made
+        return made
+
+    # --- the ends of the model ---
+
+    def input(self, spec: InputSpec, env: Environment) -> Layer:
+        try:
+            args = compute(spec.args, env, self.diagnostics)
+        except Unevaluated:
+            return Layer(spec.name, None, spec.args, (), spec.place, ())
+        assert isinstance(args, Map)
+        if not _NAME.fullmatch(spec.name) or spec.name == "prev":
+            self.diagnostics.report("E212", f"illegal name of an input: {spec.name!r}", spec.place)
+        return Layer(spec.name, "Input", args, (), spec.place, ())
+
+    def outputs(self, tree: Tree | None, env: Environment) -> tuple[tuple[str | None, Reference], ...]:
+        """References with their keys; none where the last layer is the output."""
+        if tree is None or (isinstance(tree, Leaf) and tree.value is None):
+            return ()
+        try:
+            references = self.references(compute(tree, env, self.diagnostics), ())
+        except Unevaluated:
+            return ()
+        if not references:
+            self.diagnostics.report("E308", "'outputs' names no layer", tree.place)
+        return tuple((reference.slot, replace(reference, slot=None)) for reference in references)

@@ -1,0 +1,99 @@
+"""What training and ensembles get: three splits, and fingerprints that tell whether two runs saw the same rows."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.errors import Fault
+from compiler.runtime.data.source import Task
+
+Array = NDArray[Any]
+Inputs = NDArray[np.float32] | Mapping[str, NDArray[np.float32]]
+"""One array, or one for each named input of a model with several."""
+
+_CHUNK = 1 << 22  # elements held at a time besides source and result
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Split:
+    """Some rows of a data set.
+
+    Attributes:
+        x: inputs, float32 (N, *input_shape); for several inputs a mapping from their names.
+        y: class numbers, int64 (N,); for regression targets, float32 (N,) or (N, K).
+        ids: row numbers, int64 (N,), ascending, unique over the whole source.
+    """
+
+    x: Inputs
+    y: Array
+    ids: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dataset:
+    """A source's rows, split.
+
+    Attributes:
+        name: the source's name.
+        class_names: in the order of the class numbers; empty for regression.
+        fingerprints: sha256 by what they cover (`rows`, `labels`, `classes`), then by split (`train`, `val`, `test`)
+            and `all`. `rows` covers row ids and inputs as the source has them, before resizing and scaling, so that two
+            models that prepare the same rows differently can be pooled.
+        warnings: suspicions, for the caller to print.
+    """
+
+    name: str
+    task: Task
+    class_names: tuple[str, ...]
+    train: Split
+    val: Split
+    test: Split
+    fingerprints: Mapping[str, Mapping[str, str]]
+    warnings: tuple[Fault, ...] = ()
+
+
+def chunks(n: int, row_elements: int) -> Iterator[slice]:
+    """Slices over `n` rows, each of at most some four million elements."""
+    step = max(1, _CHUNK // max(1, row_elements))
+    return (slice(start, min(n, start + step)) for start in range(0, n, step))
+
+
+def rows_fingerprint(ids: NDArray[np.int64], x: Mapping[str, Array], rows: NDArray[np.int64]) -> str:
+    """Sha256 of `ids` and of the source's `rows`, input by input: name, dtype, row shape, then little-endian bytes."""
+    digest = hashlib.sha256(_bytes(ids))
+    for name in sorted(x):
+        array = x[name]
+        digest.update(json.dumps([name, array.dtype.name, list(array.shape[1:])]).encode())
+        for part in chunks(len(rows), array[:1].size):
+            digest.update(_bytes(array[rows[part]]))
+    return digest.hexdigest()
+
+
+def labels_fingerprint(y: Array) -> str:
+    """Sha256 of labels or targets: dtype, shape, little-endian bytes."""
+    return hashlib.sha256(json.dumps([y.dtype.name, list(y.shape)]).encode() + _bytes(y)).hexdigest()
+
+
+def classes_fingerprint(names: tuple[str, ...]) -> str:
+    """Sha256 of the class names in order."""
+    return hashlib.sha256(json.dumps(list(names)).encode()).hexdigest()
+
+
+def combined(fingerprints: Mapping[str, str]) -> dict[str, str]:
+    """`fingerprints` with one more, `all`, made of them in their order."""
+    digest = hashlib.sha256(json.dumps(list(fingerprints.items())).encode())
+    return {**fingerprints, "all": digest.hexdigest()}
+
+
+def _bytes(array: Array) -> bytes:
+    return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).tobytes()

@@ -1,0 +1,57 @@
+"""From rows as the source has them to float32 inputs: resized, scaled, in the declared shape."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.runtime.data.dataset import Array, chunks
+
+
+def prepare(
+    x: Array, rows: NDArray[np.int64], shape: tuple[int, ...], size: tuple[int, int] | None, divide_by: float | None
+) -> NDArray[np.float32]:
+    """`rows` of `x` as float32 (len(rows), *shape).
+
+    Args:
+        x: (N, ...) numbers; a last axis of size 1 is added where `shape` has one and `x` has not.
+        shape: of one prepared row.
+        size: height and width to resize (N, H, W[, C]) to.
+        divide_by: what every value is divided by.
+    """
+    out = np.empty((len(rows), *shape), np.float32)
+    for part in chunks(len(rows), max(math.prod(shape), x[:1].size)):
+        values = x[rows[part]].astype(np.float32)
+        if values.ndim == len(shape):
+            values = values[..., np.newaxis]
+        if size is not None:
+            values = resized(values, size)
+        out[part] = values if divide_by is None else values / np.float32(divide_by)
+    return out
+
+
+def resized(x: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
+    """Bilinear resizing with half-pixel centres and without antialiasing, as `tf.image.resize` does by default.
+
+    Products and sums are taken one by one, element-wise: no order of summation depends on the machine.
+
+    Args:
+        x: (N, H, W, C).
+        size: the new height and width.
+    """
+    for axis, length in zip((1, 2), size, strict=True):
+        if x.shape[axis] == length:
+            continue
+        lower, upper, weight = _neighbours(x.shape[axis], length)
+        weight = weight.reshape([-1 if i == axis else 1 for i in range(x.ndim)])
+        mixed = np.take(x, lower, axis) * (1 - weight) + np.take(x, upper, axis) * weight
+        x = mixed.astype(np.float32, copy=False)
+    return x
+
+
+def _neighbours(old: int, new: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+    at = np.clip((np.arange(new) + 0.5) * old / new - 0.5, 0, old - 1)
+    lower = np.floor(at).astype(np.int64)
+    return lower, np.minimum(lower + 1, old - 1), (at - lower).astype(np.float32)

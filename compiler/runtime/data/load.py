@@ -1,0 +1,127 @@
+"""From settings to a data set: read, check, split, prepare, fingerprint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.errors import Diagnostics
+from compiler.runtime.data.checks import check_rows, targets
+from compiler.runtime.data.dataset import (
+    Dataset,
+    Inputs,
+    Split,
+    classes_fingerprint,
+    combined,
+    labels_fingerprint,
+    rows_fingerprint,
+)
+from compiler.runtime.data.divide import PARTS, check_present, divide
+from compiler.runtime.data.images import prepare
+from compiler.runtime.data.source import Blame, DataSettings, Part, Rows
+from compiler.spec.located import Map
+
+
+def load(settings: DataSettings, section: Map) -> Dataset:
+    """The data set that `settings` describe.
+
+    Args:
+        settings: what `read_data` made of `section`.
+        section: the `data` section, for the places of faults.
+
+    Raises:
+        ConfigError: with every fault that was found, each at the value of the configuration that is to blame.
+    """
+    diagnostics = Diagnostics()
+    blame = Blame(section, diagnostics)
+    rows = settings.read(blame)
+    if rows is not None:
+        check_rows(rows, settings, blame)
+    diagnostics.raise_errors()
+    assert rows is not None, "a source that reads nothing says why"
+    names = _class_names(rows, settings)
+    labels = {part: targets(rows.parts[part].y, rows.task) for part in rows.parts}
+    chosen = _choose(rows, labels, settings, blame, names)
+    diagnostics.raise_errors()
+    offsets = _offsets(rows)
+
+    splits: dict[str, Split] = {}
+    prints: dict[str, str] = {}
+    for name in PARTS:
+        part, indices = chosen[name]
+        ids = indices + offsets[part]
+        splits[name] = Split(_prepared(rows.parts[part], indices, settings), labels[part][indices], ids)
+        prints[name] = rows_fingerprint(ids, rows.parts[part].x, indices)
+    part, indices = chosen["train"]
+    _warn_unscaled(rows.parts[part], indices, settings, blame)
+    return Dataset(
+        name=settings.source,
+        task=rows.task,
+        class_names=names,
+        train=splits["train"],
+        val=splits["val"],
+        test=splits["test"],
+        fingerprints={
+            "rows": combined(prints),
+            "labels": combined({name: labels_fingerprint(split.y) for name, split in splits.items()}),
+            "classes": {"all": classes_fingerprint(names)},
+        },
+        warnings=tuple(diagnostics.faults),
+    )
+
+
+def _class_names(rows: Rows, settings: DataSettings) -> tuple[str, ...]:
+    if rows.task == "regression":
+        return ()
+    return rows.class_names or tuple(str(number) for number in range(settings.classes))
+
+
+def _offsets(rows: Rows) -> dict[str, int]:
+    ends = np.cumsum([0, *(len(part.y) for part in rows.parts.values())])
+    return {name: int(start) for name, start in zip(rows.parts, ends, strict=False)}
+
+
+def _choose(
+    rows: Rows, labels: Mapping[str, NDArray[np.int64]], settings: DataSettings, blame: Blame, names: tuple[str, ...]
+) -> dict[str, tuple[str, NDArray[np.int64]]]:
+    """For each split, the source's part that it comes from and its rows there."""
+    pool = "all" if "all" in rows.parts else "train"
+    given = frozenset(rows.parts) & {"val", "test"}
+    divided = divide(labels[pool], given, settings, blame, names)
+    chosen = {part: (pool, indices) for part, indices in (divided or {}).items()}
+    chosen |= {part: (part, np.arange(len(labels[part]), dtype=np.int64)) for part in sorted(given)}
+    for part, (origin, indices) in chosen.items():
+        if names:
+            path = ("path",) if part in given else ("limit",) if part == "train" and settings.limit else ("split", part)
+            check_present(part, labels[origin][indices], names, blame, *path)
+    return chosen
+
+
+def _prepared(part: Part, rows: NDArray[np.int64], settings: DataSettings) -> Inputs:
+    prepared = {
+        name: prepare(x, rows, settings.shapes[name], settings.size, settings.divide_by) for name, x in part.x.items()
+    }
+    single = prepared.get("")
+    return prepared if single is None else single
+
+
+def _warn_unscaled(part: Part, indices: NDArray[np.int64], settings: DataSettings, blame: Blame) -> None:
+    """W709 for uint8 above 1, and for images of whole numbers from 0 to 255, unless `divide_by` is set (1 will do)."""
+    if settings.divide_by is not None:
+        return
+    for name, x in part.x.items():
+        sample = x[indices[:1000]]
+        image = len(settings.shapes[name]) == 3
+        whole = sample.dtype.kind in "biu" or bool((np.floor(sample) == sample).all())
+        is_bytes = sample.dtype == np.uint8 or (image and whole and bool((sample >= 0).all() and (sample <= 255).all()))
+        top = float(sample.max())
+        if is_bytes and top > (1 if sample.dtype == np.uint8 else 127):
+            said = f"inputs {name!r}" if name else "the inputs"
+            blame(
+                "W709",
+                f"{said} are unscaled bytes (0 to {top:g}): most networks train badly on them",
+                "divide_by",
+                hint="divide_by: 255; or divide_by: 1, if the model rescales them itself",
+            )

@@ -1,0 +1,260 @@
+"""A data source: its typed keys, how it reads its rows, and how its faults find their place.
+
+    class Digits(DataSettings, source="digits"):
+        size: MaybeSize = (32, 32)
+
+        def read(self, blame: Blame) -> Rows | None:
+            ...
+
+Being defined with `source=` registers it under that name.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+
+from compiler.errors import Diagnostics, did_you_mean, shown
+from compiler.settings import (
+    Annotation,
+    InvalidSettings,
+    MaybePositiveInt,
+    MaybePositiveNumber,
+    PositiveInt,
+    Problem,
+    Settings,
+    Str,
+    choice,
+    field_error,
+    is_int,
+    is_list_of,
+    is_number,
+    nested_error,
+    rule,
+    validate,
+)
+from compiler.spec.located import Leaf, Map, at, plain, validated
+
+if TYPE_CHECKING:
+    from compiler.runtime.data.dataset import Array
+
+Task = Literal["multiclass", "binary", "regression"]
+
+SOURCES: dict[str, type[DataSettings]] = {}
+"""Every source by the name that `data.source` gives."""
+
+
+class Unreadable(Exception):
+    """A file is not what its format asks for; the text says how, after the file's name."""
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """Rows as a source has them.
+
+    Attributes:
+        x: inputs by name, each (N, ...); a single input has the name "".
+        y: labels or targets, (N,) or (N, K).
+        suffix: what is added to `x` and `y` in messages, e.g. `_train`.
+    """
+
+    x: Mapping[str, Array]
+    y: Array
+    suffix: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """All that a source has.
+
+    Attributes:
+        class_names: in the order of the class numbers; None where the source has none.
+        parts: `{"all": ...}`, or `train` with `val`, `test` or both.
+    """
+
+    task: Task
+    class_names: tuple[str, ...] | None
+    parts: Mapping[str, Part]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Blame:
+    """Reports faults at the value of the configuration that is to blame."""
+
+    section: Map
+    diagnostics: Diagnostics
+
+    def __call__(self, code: str, message: str, *path: str, hint: str | None = None) -> None:
+        place, _ = at(self.section, path)
+        self.diagnostics.report(code, message, place, hint=hint)
+
+
+_SHAPE = {"type": "array", "items": {"type": "integer", "minimum": 1}}
+
+
+Shape = tuple[int, ...]
+_is_shape = is_list_of(is_int)
+
+
+def _are_shapes(value: object) -> bool:
+    shapes = cast("Mapping[str, object]", value) if isinstance(value, Mapping) else {"": value}
+    return len(shapes) > 0 and all(_is_shape(shape) for shape in shapes.values())
+
+
+def _all_positive(value: Sequence[int] | Mapping[str, Sequence[int]]) -> bool:
+    shapes = value.values() if isinstance(value, Mapping) else [value]
+    return all(len(shape) > 0 and min(shape) > 0 for shape in shapes)
+
+
+def _tuples(value: Sequence[int] | Mapping[str, Sequence[int]]) -> Shape | dict[str, Shape]:
+    return {name: tuple(shape) for name, shape in value.items()} if isinstance(value, Mapping) else tuple(value)
+
+
+InputShape = Annotated[
+    Shape | dict[str, Shape],
+    rule(
+        "a list of positive integers, or one by name for several inputs",
+        _are_shapes,
+        _all_positive,
+        {"anyOf": [_SHAPE, {"type": "object", "additionalProperties": _SHAPE}]},
+        convert=_tuples,
+    ),
+]
+MaybeSize = Annotated[
+    tuple[int, int] | None,
+    rule(
+        "[height, width], two positive integers,",
+        is_list_of(is_int, 2),
+        _all_positive,
+        _SHAPE,
+        none=True,
+        convert=tuple,
+    ),
+]
+Share = Annotated[
+    float,
+    rule(
+        "a fraction in [0, 1) or a whole number of rows",
+        is_number,
+        lambda value: 0 <= value < 1 or (is_int(value) and value > 0),
+        {"type": "number", "minimum": 0},
+    ),
+]
+Seed = Annotated[
+    int,
+    rule("an integer from 0 to 2**32 - 1", is_int, lambda value: 0 <= value < 2**32, {"type": "integer", "minimum": 0}),
+]
+
+
+def record(cls: type[Settings]) -> Annotation:
+    """Annotation for a field that is a nested record of type `cls`."""
+
+    def check(value: object, name: str) -> object:
+        if isinstance(value, cls):
+            return value
+        if not isinstance(value, Mapping):
+            keys = ", ".join(cls.model_fields)
+            raise field_error("E106", f"{name!r} must be a mapping of {keys} (got {shown(value)})")
+        try:
+            return validate(cls, cast("Mapping[str, object]", value), subject=name)
+        except InvalidSettings as error:
+            raise nested_error(error.problems) from None
+
+    return Annotation(check, lambda: {"type": "object"})
+
+
+class ValSplit(Settings):
+    """How much of the training rows becomes `val`, for sources that have a test split of their own."""
+
+    val: Share = 0.1
+    seed: Seed = 0
+
+    @property
+    def shares(self) -> dict[str, float]:
+        return {"val": self.val}
+
+
+class ValTestSplit(ValSplit):
+    """How much of all rows becomes `val` and `test`."""
+
+    val: Share = 0.15
+    test: Share = 0.15
+
+    @property
+    def shares(self) -> dict[str, float]:
+        return {"val": self.val, "test": self.test}
+
+
+class DataSettings(Settings):
+    """Abstract: the keys that every source has.
+
+    Fields:
+        source: which one.
+        input_shape: of one row after preparation, for `${data.input_shape}` in model files; by name for several inputs.
+        classes: how many, for `${data.classes}` in model files; for regression, how many targets.
+        task: what is learnt; a source that can do more than one has more choices.
+        size: height and width that images are resized to.
+        divide_by: what inputs are divided by (255 for bytes); null leaves them as they are.
+        split: how the rows are shared out.
+        limit: at most so many training rows.
+    """
+
+    source: Str
+    input_shape: InputShape
+    classes: PositiveInt
+    task: Annotated[Task, choice("multiclass")] = "multiclass"
+    size: MaybeSize = None
+    divide_by: MaybePositiveNumber = None
+    split: Annotated[ValSplit, record(ValTestSplit)] = ValTestSplit()
+    limit: MaybePositiveInt = None
+
+    def __init_subclass__(cls, source: str | None = None, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if source is not None:
+            SOURCES[source] = cls
+
+    @property
+    def shapes(self) -> Mapping[str, Shape]:
+        """Declared shapes by input; a single one has the name ""."""
+        return self.input_shape if isinstance(self.input_shape, dict) else {"": self.input_shape}
+
+    def check(self) -> Iterable[Problem]:
+        """Faults that show without the data."""
+        shares = self.split.shares
+        if all(share < 1 for share in shares.values()) and sum(shares.values()) >= 1 - 1e-9:
+            taken = " and ".join(f"{part!r} of {share:g}" for part, share in shares.items())
+            message = f"{taken} leave nothing to train on"
+            yield Problem(("split", "val"), "E707", message)
+        if self.size is not None and isinstance(self.input_shape, dict):
+            yield Problem(("size",), "E107", "'size' must be null with several inputs")
+
+    @abstractmethod
+    def read(self, blame: Blame) -> Rows | None:
+        """All rows of the source, unchanged; None where `blame` was told why not."""
+
+
+def read_data(section: Map, diagnostics: Diagnostics) -> DataSettings | None:
+    """The settings that the `data` section describes; None, with the faults in `diagnostics`, where they are wrong."""
+    names = ", ".join(repr(name) for name in sorted(SOURCES))
+    source = section.get("source")
+    if source is None:
+        diagnostics.report("E105", "'data' needs the key 'source'", section.place, hint=f"one of {names}")
+        return None
+    if not isinstance(source, Leaf) or not isinstance(source.value, str):
+        diagnostics.report("E106", f"'source' must be one of {names} (got {shown(plain(source))})", source.place)
+        return None
+    if source.value not in SOURCES:
+        hint = did_you_mean(source.value, SOURCES) or f"one of {names}"
+        diagnostics.report("E117", f"unknown data source {source.value!r}", source.place, hint=hint)
+        return None
+    settings = validated(SOURCES[source.value], section, diagnostics, subject="data")
+    problems = tuple(settings.check()) if settings else ()
+    for problem in problems:
+        diagnostics.report(problem.code, problem.message, at(section, problem.path)[0], hint=problem.hint)
+    return None if problems else settings

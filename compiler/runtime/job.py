@@ -1,0 +1,152 @@
+"""One training job: from a composed configuration to a complete run directory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from compiler.check import Limits
+from compiler.errors import Diagnostics, Fault
+from compiler.ir import CheckedGraph
+from compiler.pipeline import ModelSource, compile_model
+from compiler.runtime.checks import check_training
+from compiler.runtime.data.source import DataSettings, read_data
+from compiler.runtime.training import TrainSettings, read_train
+from compiler.spec.compose import Composed, load_plugins
+from compiler.spec.freeze import frozen_text
+from compiler.spec.located import Map, validated
+from compiler.spec.source import model_loader, model_name, model_tree
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from compiler.runtime.fit import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A configuration that has no faults, ready to be trained.
+
+    Attributes:
+        name: the model's name.
+        graph: the checked model.
+        train, data: typed settings; `data_section` keeps the places for the faults of the data themselves.
+        model_yaml: the model's frozen spec.
+        warnings: what was suspicious.
+    """
+
+    name: str
+    graph: CheckedGraph
+    train: TrainSettings
+    data: DataSettings
+    data_section: Map
+    model_yaml: str
+    warnings: tuple[Fault, ...]
+
+
+def plan(composed: Composed) -> Plan:
+    """Check a whole configuration: model, data, training, and whether they go together. No data are read.
+
+    Raises:
+        ConfigError: with all faults at once.
+    """
+    diagnostics = Diagnostics()
+    load_plugins(composed, diagnostics)
+    train = read_train(composed.section("train"), diagnostics)
+    data = read_data(composed.section("data"), diagnostics)
+    limits_section = composed.section("limits")
+    limits = validated(Limits, limits_section, diagnostics, subject="limits") or Limits()
+    tree = model_tree(composed, diagnostics)
+    if tree is None:
+        diagnostics.raise_errors()
+        raise AssertionError("a model that is missing has a fault")
+    load_model = model_loader(composed, diagnostics)
+    precision = train.precision if train else "float32"
+    graph = compile_model(ModelSource(tree, load_model, limits, limits_section, precision), diagnostics)
+    if train and data and not diagnostics.has_errors:
+        check_training(graph, train, data, composed.section("train"), diagnostics)
+    diagnostics.raise_errors()
+    assert train is not None and data is not None, "settings that are missing have faults"
+    return Plan(
+        model_name(composed),
+        graph,
+        train,
+        data,
+        composed.section("data"),
+        frozen_text(tree, load_model),
+        tuple(diagnostics.faults),
+    )
+
+
+def run(job: Plan, folder: Path, console: Console, overrides: Sequence[str] = ()) -> Outcome:
+    """Train, evaluate, and leave a complete run in `folder`.
+
+    Data are read and checked before Keras is imported. `run.json` is written last.
+
+    Args:
+        overrides: the command line, for the record.
+
+    Raises:
+        ConfigError: faulty data (E7xx), a layer that Keras refuses (E801), a loss that is no number (E802), a folder
+            that cannot be used (E803).
+    """
+    from compiler.errors import render
+    from compiler.runtime.data.load import load
+    from compiler.runtime.progress import progress_on
+    from compiler.runtime.run import RunWriter, environment
+
+    start = perf_counter()
+    dataset = load(job.data, job.data_section)
+    if dataset.warnings:
+        console.print(render(dataset.warnings), markup=False, highlight=False, soft_wrap=True)
+    loaded = perf_counter()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's remarks on the machine are no news to the user
+    from compiler.runtime.fit import fit
+
+    imported = perf_counter()
+    with RunWriter(folder, {"kind": "keras", "name": job.name, "overrides": list(overrides)}) as writer:
+        writer.save_text("model.yaml", job.model_yaml)
+        outcome = fit(job.graph, job.train, dataset, writer, progress_on(console))
+        timings = {"data": loaded - start, "import": imported - loaded, **outcome.timings}
+        writer.complete(
+            {
+                "task": dataset.task,
+                "metrics": outcome.metrics,
+                "best_epoch": outcome.best_epoch,
+                "epochs_run": outcome.epochs_run,
+                "stopped": outcome.stopped,
+                "spec_hash": job.graph.hash,
+                "model": {
+                    "layers": job.graph.layers,
+                    "params": job.graph.params,
+                    "flops": job.graph.flops,
+                    "activation_bytes": job.graph.activation_bytes,
+                },
+                "data": {
+                    "name": dataset.name,
+                    "classes": list(dataset.class_names),
+                    "rows": {"train": len(dataset.train), "val": len(dataset.val), "test": len(dataset.test)},
+                    "fingerprints": dataset.fingerprints,
+                },
+                "train": job.train.model_dump(mode="json", serialize_as_any=True),
+                "seeds": {"train": job.train.seed, "split": job.data.split.seed},
+                "timings": {name: round(seconds, 3) for name, seconds in timings.items()},
+                "environment": environment(),
+            }
+        )
+    return outcome
+
+
+def summary(outcome: Outcome, folder: Path) -> str:
+    """Two lines for the end of a training: how good it is, and where it stands."""
+    here = Path.cwd()
+    shown = folder.relative_to(here) if folder.is_relative_to(here) else folder
+    scores = "  ".join(
+        f"{split}.{name} {value:.4f}" for split in ("val", "test") for name, value in outcome.metrics[split].items()
+    )
+    return f"{scores}  (epoch {outcome.best_epoch})\n{shown}"
+

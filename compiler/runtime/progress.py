@@ -1,0 +1,102 @@
+"""How a training is shown: a live bar on a terminal, one line an epoch everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Row = Mapping[str, float]
+"""One row of the history: `epoch`, `learning_rate`, `train.loss`, ..., `seconds`."""
+
+
+class Progress(Protocol):
+    """Told by a training how far it is."""
+
+    def begin(self, epochs: int, steps: int) -> None:
+        """A training of at most `epochs` epochs of `steps` steps begins."""
+
+    def step(self, epoch: int, done: int) -> None:
+        """`done` steps of `epoch` (from 1) are done."""
+
+    def epoch(self, row: Row) -> None:
+        """An epoch is over."""
+
+    def close(self) -> None:
+        """The training is over, however it ended."""
+
+
+class Lines:
+    """One plain line an epoch.
+
+    Args:
+        console: where they go.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self.console, self.epochs = console, 0
+
+    def begin(self, epochs: int, steps: int) -> None:
+        self.epochs = epochs
+
+    def step(self, epoch: int, done: int) -> None:
+        """Nothing: a log file needs no steps."""
+
+    def epoch(self, row: Row) -> None:
+        # no markup and no wrapping: the line is text that other programs may read
+        self.console.print(line(row, self.epochs), markup=False, highlight=False, soft_wrap=True)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class Bar(Lines):
+    """A live bar of the epoch's steps below the lines."""
+
+    def begin(self, epochs: int, steps: int) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Live
+
+        super().begin(epochs, steps)
+        text = TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}")
+        self._steps = steps
+        self._live = Live(
+            text, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=self.console, transient=True
+        )
+        self._task = self._live.add_task("", total=steps * epochs, epoch=1, epochs=epochs)
+        self._live.start()
+
+    def step(self, epoch: int, done: int) -> None:
+        self._live.update(self._task, completed=(epoch - 1) * self._steps + done, epoch=epoch)
+
+    def close(self) -> None:
+        if hasattr(self, "_live"):
+            self._live.stop()
+
+
+class Silent:
+    """Nothing is shown."""
+
+    def begin(self, epochs: int, steps: int) -> None: ...
+    def step(self, epoch: int, done: int) -> None: ...
+    def epoch(self, row: Row) -> None: ...
+    def close(self) -> None: ...
+
+
+def progress_on(console: Console) -> Progress:
+    """What suits `console`: a bar on a terminal, else lines."""
+    return Bar(console) if console.is_terminal else Lines(console)
+
+
+def line(row: Row, epochs: int) -> str:
+    """An epoch as one line.
+
+    >>> line({"epoch": 3, "learning_rate": 1e-3, "train.loss": 0.5, "val.loss": 0.25, "seconds": 2.06}, 40)
+    'epoch  3/40  train.loss 0.5000  val.loss 0.2500  lr 0.001  2.1 s'
+    """
+    width = len(str(epochs))
+    values = [f"{key} {value:.4f}" for key, value in row.items() if "." in key]
+    head = f"epoch {int(row['epoch']):>{width}}/{epochs}"
+    return "  ".join([head, *values, f"lr {row['learning_rate']:.3g}", f"{row['seconds']:.1f} s"])

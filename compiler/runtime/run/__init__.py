@@ -1,0 +1,45 @@
+"""The run directory: what a training run, a tree model or an ensemble leaves behind, and how it is read again.
+
+    run.json               written last; says what everything else is
+    model.yaml             the resolved model spec
+    model.keras | ...      weights and architecture
+    history.csv            one row an epoch
+    predictions/val.npz    `predictions` float32 (N, C) or (N, K), `rows` (N,) ids, `labels` (N,) or (N, K)
+    predictions/test.npz
+
+Every file is made under a temporary name (`.tmp-...` in the directory), synced to disk and renamed, so a file
+under a real name is whole, whenever the process was killed. The fields of `run.json`:
+
+    schema       version of this form, an integer; readers refuse newer ones
+    status       `running` from the start, then `complete` or `failed`; a killed run stays `running`
+    process      {pid, host, started}: who writes or wrote it; `started` in UTC
+    finished     when it became `complete` or `failed`, in UTC
+    reason       of a failed run: why
+    artefacts    {name: {sha256, bytes}}, names relative to the directory with `/`
+    kind, name   `keras`, `gbdt`, `ensemble`, ...; the model's name
+    metrics      {train: {...}, val: {...}, test: {...}}: finite numbers by metric, so that a selector says `val.loss`
+    spec_hash    sha256 of the expanded graph
+    data         fingerprints of rows, labels and class order, and where the data came from
+    seeds        by purpose
+    timings      seconds by stage
+    environment  what `environment()` gives: package versions, Python, platform, CPUs, thread counts
+
+From `kind` on, the fields are the caller's: `RunWriter.complete` takes them as they are.
+"""
+
+from compiler.runtime.run.environment import environment
+from compiler.runtime.run.files import TEMPORARY, Artefact
+from compiler.runtime.run.reader import Predictions, Run, read_record, read_run
+from compiler.runtime.run.writer import SCHEMA, RunWriter
+
+__all__ = [
+    "SCHEMA",
+    "TEMPORARY",
+    "Artefact",
+    "Predictions",
+    "Run",
+    "RunWriter",
+    "environment",
+    "read_record",
+    "read_run",
+]

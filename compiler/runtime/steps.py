@@ -1,0 +1,152 @@
+"""The steps of a training in TensorFlow: batches gathered on the device, weights updated, splits evaluated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from compiler.runtime.training import Metric, Objective, Optimizer
+
+# jit_compile: XLA compiles convolutions for the CPU to code that is 4 to 20 times slower than the kernels it replaces.
+# autograph: Keras's layers are written for it to be off.
+# reduce_retracing: the last batch is a smaller one.
+_compiled = partial(tf.function, jit_compile=False, autograph=False, reduce_retracing=True)
+
+Inputs = NDArray[Any] | Mapping[str, NDArray[Any]]
+"""Rows (N, ...), or those of each input by name."""
+
+
+class Steps:
+    """A model, and what changes and measures it.
+
+    Args:
+        model: gives one tensor, (N, units).
+        objective: what is minimised.
+        metrics: what is measured besides.
+        optimizer: its settings; the learning rate comes with every step.
+        precision: Keras's dtype policy of the model.
+        batch_size: rows of a step.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        objective: Objective,
+        metrics: Sequence[Metric],
+        optimizer: Optimizer,
+        precision: str,
+        batch_size: int,
+    ) -> None:
+        self.model, self.objective, self.batch_size = model, objective, batch_size
+        inner = getattr(keras.optimizers, type(optimizer).__name__)(**optimizer.arguments())
+        self._learning_rate = inner.learning_rate
+        # gradients vanish in float16 unless the loss is scaled up
+        self.optimizer = keras.optimizers.LossScaleOptimizer(inner) if precision == "mixed_float16" else inner
+        self.optimizer.build(model.trainable_variables)  # its variables cannot be made inside TensorFlow's loop
+        dtype = "float64" if precision == "float64" else "float32"
+        self._loss = getattr(keras.losses, type(objective.loss).__name__)(**objective.loss.arguments(), dtype=dtype)
+        self._mean_loss = keras.metrics.Mean(name="loss")
+        self._metrics = {
+            metric.key: getattr(keras.metrics, metric.keras[objective.task])(**metric.arguments()) for metric in metrics
+        }
+        self._forward = _compiled(self._measure)
+
+    def labels(self, y: NDArray[Any]) -> NDArray[Any]:
+        """`y` as the loss takes it: class numbers (N,), or values (N, K), 0 and 1 among them."""
+        if self.objective.task == "regression" or self.objective.single:
+            return y.reshape(len(y), -1).astype("float32")
+        return y.astype("int32")
+
+    def epoch(self, x: Inputs, y: NDArray[Any], weights: NDArray[np.float32] | None) -> Any:
+        """A function of (order, rates, first, last) that does the steps `first` to `last` of an epoch.
+
+        `order` is a permutation of the rows, `rates` has the learning rate of each step. It gives the mean loss of the
+        epoch so far. The rows are copied to the device once, here. All the steps are one call, in a loop of
+        TensorFlow's: Python costs nothing per batch.
+        """
+        rows = tf.nest.map_structure(tf.convert_to_tensor, (x, self.labels(y), *([] if weights is None else [weights])))
+
+        @_compiled
+        def run(order: Any, rates: Any, first: Any, last: Any) -> Any:
+            def step(i: Any) -> list[Any]:
+                self._learning_rate.assign(rates[i])
+                taken = order[i * self.batch_size : (i + 1) * self.batch_size]
+                self._update(*tf.nest.map_structure(lambda tensor: tf.gather(tensor, taken), rows))
+                return [i + 1]
+
+            # one step at a time: the next one needs this one's weights
+            tf.while_loop(lambda i: i < last, step, [first], parallel_iterations=1)
+            return self._mean_loss.result()
+
+        return run
+
+    def results(self) -> dict[str, float]:
+        """Loss and metrics since `reset`."""
+        measured = {"loss": self._mean_loss, **self._metrics}
+        # the shortest text that float32 reads back: 0.1, not 0.10000000149011612
+        return {key: float(str(np.float32(metric.result()))) for key, metric in measured.items()}
+
+    def reset(self) -> None:
+        """Forget what was measured."""
+        for metric in (self._mean_loss, *self._metrics.values()):
+            metric.reset_state()
+
+    def evaluate(self, x: Inputs, y: NDArray[Any]) -> tuple[dict[str, float], NDArray[np.float32]]:
+        """Loss and metrics of a split, and its predictions: probabilities (N, C), or values (N, K)."""
+        self.reset()
+        labels, found = self.labels(y), list[NDArray[Any]]()
+        for first in range(0, len(y), self.batch_size):
+            taken = slice(first, first + self.batch_size)
+            batch = tf.nest.map_structure(lambda array: tf.convert_to_tensor(array[taken]), (x, labels))  # noqa: B023  # called at once
+            found.append(self._forward(*batch).numpy())
+        scores = np.concatenate(found).astype(np.float32)
+        return self.results(), np.hstack([1 - scores, scores]) if self.objective.single else scores
+
+    def _update(self, x: Any, y: Any, weights: Any = None) -> None:
+        """One step on one batch."""
+        variables: list[Any] = self.model.trainable_variables
+        with tf.GradientTape() as tape:
+            output = _only(self.model(x, training=True))
+            loss = self._total_loss(y, output, weights)
+            scaled: Any = self.optimizer.scale_loss(loss)
+        if variables:
+            self.optimizer.apply(tape.gradient(scaled, variables), variables)
+        self._record(loss, y, self._scores(output))
+
+    def _measure(self, x: Any, y: Any) -> Any:
+        output = _only(self.model(x, training=False))
+        scores = self._scores(output)
+        self._record(self._total_loss(y, output), y, scores)
+        return scores
+
+    def _total_loss(self, y: Any, output: Any, weights: Any = None) -> Any:
+        """The mean of the batch, and what layers and regularizers add: as Keras's `fit` and `evaluate` have it."""
+        if self.objective.one_hot:
+            y = tf.one_hot(y, output.shape[-1])
+        loss = self._loss(y, output, sample_weight=weights)
+        return tf.add_n([loss, *(tf.cast(added, loss.dtype) for added in self.model.losses)])
+
+    def _scores(self, output: Any) -> Any:
+        """The output as probabilities or values."""
+        output = tf.cast(output, "float32")
+        if self.objective.gives != "logits":
+            return output
+        return tf.sigmoid(output) if self.objective.single else tf.nn.softmax(output)
+
+    def _record(self, loss: Any, y: Any, scores: Any) -> None:
+        self._mean_loss.update_state(loss, sample_weight=tf.shape(y)[0])
+        if self.objective.task == "binary" and not self.objective.single:
+            y, scores = y[:, tf.newaxis], scores[:, 1:]
+        for metric in self._metrics.values():
+            metric.update_state(y, scores)
+
+
+def _only(output: Any) -> Any:
+    """The one tensor of a model whose output has a key."""
+    return next(iter(output.values())) if isinstance(output, Mapping) else output

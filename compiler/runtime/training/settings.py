@@ -1,0 +1,124 @@
+"""The `train` section of the configuration, typed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, cast
+
+from compiler.errors import Diagnostics, shown
+from compiler.runtime.training.losses import Auto, Loss
+from compiler.runtime.training.metrics import Metric
+from compiler.runtime.training.monitors import Best, EarlyStopping, ReduceOnPlateau
+from compiler.runtime.training.named import chosen, named, named_schema, record, within
+from compiler.runtime.training.optimizers import Adam, Optimizer
+from compiler.runtime.training.schedules import Cosine, Schedule
+from compiler.settings import (
+    Annotation,
+    InvalidSettings,
+    PositiveInt,
+    Problem,
+    Settings,
+    choice,
+    field_error,
+    is_int,
+    is_number,
+    nested_error,
+    rule,
+)
+from compiler.spec.located import Map, validated
+
+Precision = Annotated[str, choice("float32", "mixed_float16", "mixed_bfloat16", "float64")]
+Seed = Annotated[
+    int, rule("an integer from 0 to 2**32 - 1", is_int, lambda v: 0 <= v < 2**32, {"type": "integer", "minimum": 0})
+]
+
+
+def _check_metrics(value: object, name: str) -> object:
+    if value == "auto":
+        return value
+    if not isinstance(value, (list, tuple)):
+        hint = f"[{value}]" if isinstance(value, str) else None
+        raise field_error("E106", f"{name!r} must be auto or a list of metrics (got {shown(value)})", hint)
+    made: dict[str, Metric] = {}
+    problems: list[Problem] = []
+    for i, item in enumerate(cast("list[object] | tuple[object, ...]", value)):
+        try:
+            metric: Metric = chosen(Metric, item, "metric")
+        except InvalidSettings as error:
+            problems += within(i, error)
+            continue
+        if made.setdefault(metric.key, metric) is not metric:
+            problems.append(Problem((i,), "E107", f"{name!r} has {metric.key!r} twice"))
+    if problems:
+        raise nested_error(problems)
+    return tuple(made.values())
+
+
+def _metrics_schema() -> dict[str, object]:
+    return {"anyOf": [{"const": "auto"}, {"type": "array", "items": named_schema(Metric)}]}
+
+
+def _check_class_weight(value: object, name: str) -> object:
+    if value is None or value == "balanced":
+        return value
+    if not isinstance(value, Mapping):
+        words = "null, balanced, or a mapping from class numbers to weights"
+        raise field_error("E106", f"{name!r} must be {words} (got {shown(value)})")
+    weights: dict[int, float] = {}
+    problems: list[Problem] = []
+    for key, weight in cast("Mapping[Any, Any]", value).items():
+        if not str(key).isdecimal():
+            message = f"the keys of {name!r} are class numbers (got {shown(key)})"
+            problems.append(Problem((key,), "E605", message, at_key=True))
+        elif not is_number(weight) or not 0 <= weight < math.inf:
+            message = f"a class weight must be a finite number >= 0 (got {shown(weight)})"
+            problems.append(Problem((key,), "E107" if is_number(weight) else "E106", message))
+        else:
+            weights[int(key)] = float(weight)
+    if problems:
+        raise nested_error(problems)
+    return weights
+
+
+def _class_weight_schema() -> dict[str, object]:
+    weights = {"type": "object", "patternProperties": {"^[0-9]+$": {"type": "number", "minimum": 0}}}
+    return {"anyOf": [{"enum": [None, "balanced"]}, {**weights, "additionalProperties": False}]}
+
+
+Metrics = Annotated[Literal["auto"] | tuple[Metric, ...], Annotation(_check_metrics, _metrics_schema)]
+ClassWeight = Annotated[
+    Literal["balanced"] | dict[int, float] | None, Annotation(_check_class_weight, _class_weight_schema)
+]
+
+
+class TrainSettings(Settings):
+    """How a model is trained.
+
+    Fields:
+        epochs: at most so many passes over the training rows.
+        seed: of initial weights, dropout, augmentation and the order of rows.
+        precision: Keras's dtype policy.
+        loss, metrics: `auto` follows from the task and the model's output.
+        class_weight: `balanced` is rows / (classes * rows of the class); a class that is not named weighs 1.
+        early_stopping, reduce_on_plateau: null switches them off.
+        best: which epoch's weights are kept.
+    """
+
+    epochs: PositiveInt = 40
+    batch_size: PositiveInt = 64
+    seed: Seed = 0
+    precision: Precision = "float32"
+    optimizer: Annotated[Optimizer, named(Optimizer)] = Adam()
+    schedule: Annotated[Schedule, named(Schedule)] = Cosine(warmup_epochs=1)
+    loss: Annotated[Loss, named(Loss)] = Auto()
+    metrics: Metrics = "auto"
+    class_weight: ClassWeight = None
+    early_stopping: Annotated[EarlyStopping | None, record(EarlyStopping, none=True)] = None
+    reduce_on_plateau: Annotated[ReduceOnPlateau | None, record(ReduceOnPlateau, none=True)] = None
+    best: Annotated[Best, record(Best)] = Best()
+
+
+def read_train(section: Map, diagnostics: Diagnostics) -> TrainSettings | None:
+    """The settings that the `train` section describes; None, with the faults in `diagnostics`, where they are wrong."""
+    return validated(TrainSettings, section, diagnostics, subject="train")

@@ -1,0 +1,129 @@
+"""Variables in force at a point of a model, and the evaluation of located trees under them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from compiler.errors import Diagnostics, Note, Place
+from compiler.spec.expression import ExpressionError, evaluate, is_expression, parse
+from compiler.spec.located import Leaf, Map, Seq, Tree, located, plain
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Values by name, each with the place that gave it."""
+
+    values: Mapping[str, object] = field(default_factory=dict[str, object])
+    origins: Mapping[str, Place] = field(default_factory=dict[str, Place])
+
+    def with_value(self, name: str, value: object, origin: Place) -> Environment:
+        """This environment with one more name, which hides an outer one."""
+        return Environment({**self.values, name: value}, {**self.origins, name: origin})
+
+
+class Unevaluated(Exception):
+    """An expression has a fault, which is in the diagnostics already."""
+
+
+def compute(tree: Tree, env: Environment, diagnostics: Diagnostics, trail: tuple[str, ...] = ()) -> Tree:
+    """`tree` with every expression in it replaced by its value.
+
+    A value that depends on a variable from the command line takes that override as its place: there it can be mended.
+
+    Raises:
+        Unevaluated: an expression has a fault.
+    """
+    if isinstance(tree, Leaf):
+        return _leaf(tree, env, diagnostics, trail)
+    if isinstance(tree, Seq):
+        return Seq(tuple(compute(item, env, diagnostics, trail) for item in tree.items), tree.place)
+    entries: dict[str, Tree] = {}
+    failed = False
+    for key, value in tree.entries.items():  # all of them, so that every fault is reported
+        try:
+            entries[key] = compute(value, env, diagnostics, trail)
+        except Unevaluated:
+            failed = True
+    if failed:
+        raise Unevaluated
+    return Map(entries, tree.place, tree.keys)
+
+
+def _leaf(leaf: Leaf, env: Environment, diagnostics: Diagnostics, trail: tuple[str, ...]) -> Tree:
+    text = leaf.value
+    if not isinstance(text, str) or not text.startswith("$"):
+        return leaf
+    if not is_expression(text):
+        return replace(leaf, value=text[1:]) if text.startswith("$$") else leaf
+    try:
+        expression = parse(text)
+        value = evaluate(expression, env.values)
+    except ExpressionError as error:
+        place = leaf.place
+        if place.width >= len(text):  # a plain word: its columns are the text's, so point at the part
+            place = replace(place, column=place.column + error.offset, width=max(1, len(text) - error.offset))
+        diagnostics.report(error.code, error.message, place, hint=error.hint, trail=trail, notes=leaf.notes)
+        raise Unevaluated from None
+    origins = [(name, env.origins[name]) for name in expression.names if name in env.origins]
+    overridden = next((place for _, place in origins if place.overridden), None)
+    if overridden is not None:
+        return _noted(located(value, overridden), (Note(f"used here, in {text}", leaf.place),))
+    notes = tuple(Note(f"{name} is {env.values[name]!r}", place) for name, place in origins[:2])
+    return _noted(located(value, leaf.place), notes)
+
+
+def _noted(tree: Tree, notes: tuple[Note, ...]) -> Tree:
+    if isinstance(tree, Leaf):
+        return replace(tree, notes=notes)
+    if isinstance(tree, Seq):
+        return Seq(tuple(_noted(item, notes) for item in tree.items), tree.place)
+    return Map({key: _noted(value, notes) for key, value in tree.entries.items()}, tree.place, tree.keys)
+
+
+def variables(section: Map, diagnostics: Diagnostics) -> Environment:
+    """The environment that a `vars` section makes; variables may use each other in any order.
+
+    Every fault is reported; a variable that has one is given as None, so that its users raise no second fault.
+    """
+    done: dict[str, object] = {}
+    origins = {name: tree.place for name, tree in section.entries.items()}
+
+    def value_of(name: str, path: tuple[str, ...]) -> None:
+        if name in done:
+            return
+        if name in path:
+            loop = " -> ".join((*path[path.index(name) :], name))
+            diagnostics.report("E214", f"variables that need each other: {loop}", section.entries[name].place)
+            done[name] = None
+            return
+        tree = section.entries[name]
+        for used in sorted(_names(tree)):
+            if used in section.entries:
+                value_of(used, (*path, name))
+        if name in done:
+            return
+        try:
+            done[name] = plain(compute(tree, Environment(dict(done), origins), diagnostics))
+        except Unevaluated:
+            done[name] = None
+
+    for name in section.entries:
+        if not name.isidentifier():
+            diagnostics.report(
+                "E212", f"a variable's name must be an identifier (got {name!r})", section.key_place(name)
+            )
+        value_of(name, ())
+    return Environment(done, origins)
+
+
+def _names(tree: Tree) -> set[str]:
+    if isinstance(tree, Leaf):
+        if not isinstance(tree.value, str) or not is_expression(tree.value):
+            return set()
+        try:
+            return set(parse(tree.value).names)
+        except ExpressionError:
+            return set()
+    children = tree.items if isinstance(tree, Seq) else tree.entries.values()
+    return {name for child in children for name in _names(child)}

@@ -1,0 +1,286 @@
+"""Compile-time expressions: `$width*2`, `$[1, 2][i]`, `$dropout > 0 and not last`.
+
+The text after `$` is a Python expression of which an allow-list over `ast` is understood: numbers, strings,
+lists, names, arithmetic, comparison, `and or not`, `a if c else b`, indexing, and a few functions.
+A second `$` before a name (`$a + $b`) is a matter of taste; `$$` at the start means a literal `$`.
+Results are capped in size, so that no expression can eat the machine.
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from compiler.errors import did_you_mean, shown
+
+MAX_TEXT = 1_000
+MAX_ITEMS = 10_000
+MAX_NUMBER = 10**18
+MAX_EXPONENT = 64
+
+_BINARY: dict[type[ast.operator], tuple[str, Callable[[Any, Any], Any]]] = {
+    ast.Add: ("+", operator.add),
+    ast.Sub: ("-", operator.sub),
+    ast.Mult: ("*", operator.mul),
+    ast.Div: ("/", operator.truediv),
+    ast.FloorDiv: ("//", operator.floordiv),
+    ast.Mod: ("%", operator.mod),
+    ast.Pow: ("**", operator.pow),
+}
+_COMPARE: dict[type[ast.cmpop], tuple[str, Callable[[Any, Any], Any]]] = {
+    ast.Eq: ("==", operator.eq),
+    ast.NotEq: ("!=", operator.ne),
+    ast.Lt: ("<", operator.lt),
+    ast.LtE: ("<=", operator.le),
+    ast.Gt: (">", operator.gt),
+    ast.GtE: (">=", operator.ge),
+    ast.In: ("in", lambda a, b: a in b),
+    ast.NotIn: ("not in", lambda a, b: a not in b),
+}
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "min": min, "max": max, "round": round, "int": int, "float": float, "len": len, "abs": abs,
+    "sum": sum, "str": str, "range": lambda *bounds: list(_bounded_range(*bounds)),
+}  # fmt: skip
+"""What an expression may call."""
+
+_DOLLAR = re.compile(r"\$(?=[A-Za-z_])")
+
+
+class ExpressionError(Exception):
+    """An expression is malformed or cannot be computed.
+
+    Attributes:
+        code: E201 (malformed), E202 (unknown variable) or E203 (cannot be computed).
+        offset: where in the whole text, `$` included, counted from 0.
+    """
+
+    def __init__(self, code: str, message: str, offset: int = 0, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.code, self.message, self.offset, self.hint = code, message, offset, hint
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A parsed expression: its text with the `$`, its syntax tree, and the variables it reads."""
+
+    text: str
+    tree: ast.expr
+    names: tuple[str, ...]
+
+
+def is_expression(value: object) -> bool:
+    """Whether a YAML value is to be computed: a string that starts with one `$`, and not with OmegaConf's `${`."""
+    return isinstance(value, str) and value.startswith("$") and not value.startswith(("$$", "${"))
+
+
+@cache
+def parse(text: str) -> Expression:
+    """Parse an expression.
+
+    Raises:
+        ExpressionError: E201, with the offset of what is wrong.
+    """
+    if len(text) > MAX_TEXT:
+        raise ExpressionError(
+            "E201", f"an expression may have at most {MAX_TEXT} characters (this one has {len(text)})"
+        )
+    # spaces for the dollar signs, so that offsets in the tree are offsets in the text
+    source = _DOLLAR.sub(" ", text) if _DOLLAR.match(text) else " " + _DOLLAR.sub(" ", text[1:])
+    stripped = source.lstrip()
+    margin = len(source) - len(stripped)
+    try:
+        tree = ast.parse(stripped, mode="eval").body
+    except SyntaxError as error:
+        offset = margin + max(0, (error.offset or 1) - 1)
+        raise ExpressionError("E201", f"bad expression: {error.msg}", min(offset, len(text) - 1)) from None
+    except (ValueError, RecursionError, MemoryError):
+        raise ExpressionError("E201", "bad expression: nested too deeply") from None
+    names = _check(tree, margin)
+    return Expression(text, tree, names)
+
+
+def _check(tree: ast.expr, margin: int) -> tuple[str, ...]:
+    """Refuse every node outside the allow-list; give the names that are read."""
+    allowed = (
+        ast.Constant, ast.Name, ast.List, ast.Tuple, ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare,
+        ast.Subscript, ast.Slice, ast.Call, ast.IfExp,
+    )  # fmt: skip
+    names: dict[str, None] = {}
+    called: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.operator, ast.cmpop, ast.boolop, ast.unaryop, ast.expr_context)):
+            if not isinstance(node, (*_BINARY, *_COMPARE, ast.And, ast.Or, ast.Not, ast.USub, ast.UAdd, ast.Load)):
+                raise ExpressionError("E201", f"bad expression: {type(node).__name__} is not allowed")
+            continue
+        offset = margin + getattr(node, "col_offset", 0)
+        if not isinstance(node, allowed):
+            raise ExpressionError("E201", f"bad expression: {type(node).__name__} is not allowed", offset, _what())
+        if isinstance(node, ast.Constant) and not isinstance(node.value, (int, float, str, bool, type(None))):
+            raise ExpressionError("E201", f"bad expression: {node.value!r} is not allowed", offset)
+        if isinstance(node, ast.Call):
+            if not isinstance(node.func, ast.Name) or node.func.id not in FUNCTIONS or node.keywords:
+                raise ExpressionError("E201", "bad expression: this cannot be called", offset, _what())
+            called.add(id(node.func))
+        if isinstance(node, ast.Name) and id(node) not in called:
+            names[node.id] = None
+    return tuple(name for name in names if name not in ("true", "false", "null"))
+
+
+def _what() -> str:
+    return f"numbers, strings, lists, arithmetic, comparison, and/or/not, indexing, {', '.join(FUNCTIONS)}"
+
+
+def evaluate(expression: Expression, variables: Mapping[str, object]) -> object:
+    """The value of an expression: a number, string, bool, None, or list of such.
+
+    Raises:
+        ExpressionError: E202 for an unknown variable, E203 where it cannot be computed.
+    """
+    margin = len(expression.text) - len(expression.text.lstrip("$ "))
+    try:
+        value = _value(expression.tree, variables, margin)
+    except RecursionError:
+        raise ExpressionError("E203", "the expression nests too deeply to be computed") from None
+    return _capped(value)
+
+
+def _value(node: ast.expr, env: Mapping[str, object], margin: int) -> Any:
+    def fail(reason: str) -> ExpressionError:
+        return ExpressionError("E203", reason, margin + node.col_offset)
+
+    match node:
+        case ast.Constant(value=value):
+            return _capped(value)
+        case ast.Name(id=name):
+            if name in env:
+                return env[name]
+            if name in ("true", "false", "null"):
+                return {"true": True, "false": False, "null": None}[name]
+            hint = did_you_mean(name, env) or (
+                f"known here: {', '.join(sorted(env))}" if env else "no variable is known here"
+            )
+            raise ExpressionError("E202", f"unknown variable {name!r}", margin + node.col_offset, hint)
+        case ast.List(elts=items) | ast.Tuple(elts=items):
+            return _capped([_value(item, env, margin) for item in items])
+        case ast.BinOp(left=left, op=op, right=right):
+            return _binary(op, _value(left, env, margin), _value(right, env, margin), fail)
+        case ast.UnaryOp(op=op, operand=operand):
+            value = _value(operand, env, margin)
+            if isinstance(op, ast.Not):
+                return not value
+            if not isinstance(value, (int, float)):
+                raise fail(f"a number was expected (got {shown(value)})")
+            return -value if isinstance(op, ast.USub) else value
+        case ast.BoolOp(op=op, values=values):
+            value: Any = None
+            for item in values:
+                value = _value(item, env, margin)
+                if bool(value) == isinstance(op, ast.Or):
+                    return value
+            return value
+        case ast.Compare(left=left, ops=ops, comparators=comparators):
+            value = _value(left, env, margin)
+            for op, item in zip(ops, comparators, strict=True):
+                other = _value(item, env, margin)
+                symbol, compare = _COMPARE[type(op)]
+                try:
+                    holds = compare(value, other)
+                except TypeError:
+                    raise fail(f"cannot compare {shown(value)} {symbol} {shown(other)}") from None
+                if not holds:
+                    return False
+                value = other
+            return True
+        case ast.IfExp(test=test, body=body, orelse=orelse):
+            return _value(body if _value(test, env, margin) else orelse, env, margin)
+        case ast.Subscript(value=base, slice=index):
+            return _item(_value(base, env, margin), index, env, margin, fail)
+        case ast.Call(func=ast.Name(id=name), args=args):
+            values = [_value(arg, env, margin) for arg in args]
+            try:
+                return _capped(FUNCTIONS[name](*values))
+            except (TypeError, ValueError, OverflowError) as error:
+                raise fail(f"{name}(...) cannot be computed: {error}") from None
+        case _:
+            raise fail(f"{type(node).__name__} is not allowed")
+
+
+def _binary(op: ast.operator, left: Any, right: Any, fail: Callable[[str], ExpressionError]) -> Any:
+    symbol, compute = _BINARY[type(op)]
+    if isinstance(op, ast.Pow) and _is_number(right) and abs(right) > MAX_EXPONENT:
+        raise fail(f"an exponent may be at most {MAX_EXPONENT} (got {right})")
+    if isinstance(op, ast.Mult):
+        for sequence, factor in ((left, right), (right, left)):
+            if (
+                isinstance(sequence, (str, list))
+                and _is_number(factor)
+                and _count(sequence) * max(factor, 1) > MAX_ITEMS
+            ):
+                raise fail(f"a result may have at most {MAX_ITEMS:,} items")
+    if isinstance(op, ast.Mod) and isinstance(left, str):
+        raise fail("strings have no '%' here")
+    try:
+        return _capped(compute(left, right))
+    except ZeroDivisionError:
+        raise fail("division by zero") from None
+    except (TypeError, OverflowError, ValueError):
+        raise fail(f"cannot compute {shown(left)} {symbol} {shown(right)}") from None
+
+
+def _item(
+    base: Any, index: ast.expr, env: Mapping[str, object], margin: int, fail: Callable[[str], ExpressionError]
+) -> Any:
+    if not isinstance(base, (str, list)):
+        raise fail(f"only lists and strings can be indexed (got {shown(base)})")
+    if isinstance(index, ast.Slice):
+        bounds = [
+            None if part is None else _value(part, env, margin) for part in (index.lower, index.upper, index.step)
+        ]
+        if any(not (bound is None or type(bound) is int) for bound in bounds) or bounds[2] == 0:
+            raise fail("a slice takes integers")
+        return base[slice(*bounds)]
+    key = _value(index, env, margin)
+    if type(key) is not int:
+        raise fail(f"an index must be an integer (got {shown(key)})")
+    if not -len(base) <= key < len(base):
+        raise fail(f"index {key} is outside a list of {len(base)}")
+    return base[key]
+
+
+def _is_number(value: object) -> bool:
+    return type(value) in (int, float)
+
+
+def _bounded_range(*bounds: int) -> range:
+    result = range(*bounds)
+    if len(result) > MAX_ITEMS:
+        raise ValueError(f"more than {MAX_ITEMS:,} items")
+    return result
+
+
+def _count(value: Any) -> int:
+    """Items of a value, nested ones included; strings count their characters."""
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, list):
+        items: list[Any] = value
+        return 1 + sum(_count(item) for item in items)
+    if isinstance(value, dict):
+        entries: dict[Any, Any] = value
+        return 1 + sum(_count(item) for item in entries.values())
+    return 1
+
+
+def _capped(value: Any) -> Any:
+    if _is_number(value) and (isinstance(value, int) and abs(value) > MAX_NUMBER):
+        raise ExpressionError("E203", f"an integer may be at most {MAX_NUMBER:.0e}")
+    if isinstance(value, complex):
+        raise ExpressionError("E203", "complex numbers are not allowed")
+    if isinstance(value, (str, list, dict)) and _count(value) > MAX_ITEMS:
+        raise ExpressionError("E203", f"a result may have at most {MAX_ITEMS:,} items")
+    return value

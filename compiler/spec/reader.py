@@ -1,0 +1,222 @@
+"""Read YAML text into a located tree: one pass over the parser's events, with caps.
+
+Values are those that OmegaConf reads (`1e-3` is a float, dates are strings), so a file means the same
+whether Hydra composes it or `model_file=` names it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import yaml
+from omegaconf._utils import get_yaml_loader  # the rules by which OmegaConf reads scalars have no public name
+
+from compiler.errors import Diagnostics, Place, Source
+from compiler.spec.located import Leaf, Map, Seq, Tree, Value
+
+_TRAP = re.compile(r"(?i)(yes|no|on|off)|[-+]?0[0-7_]+|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?")
+_Parser: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml where PyYAML was built with it
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """How large a file may be: bytes of text, depth of nesting, nodes (keys, values, lists, mappings)."""
+
+    bytes: int = 4 << 20
+    depth: int = 60
+    nodes: int = 400_000
+
+
+OWN = Caps()
+"""Caps for the user's own configuration."""
+
+FOREIGN = Caps(bytes=1 << 20, depth=40, nodes=100_000)
+"""Caps for a file from someone else."""
+
+
+def read_tree(source: Source, diagnostics: Diagnostics, *, caps: Caps = OWN, strict: bool = False) -> Tree | None:
+    """The located tree of a YAML text, or None with the faults in `diagnostics`.
+
+    Args:
+        strict: refuse what a file from elsewhere must not have: anchors, aliases, tags, merge keys.
+    """
+    if len(source.text.encode()) > caps.bytes:
+        diagnostics.report("E004", f"the file is larger than {caps.bytes:,} bytes", Place(source, 1, 1))
+        return None
+    try:
+        return _Reader(source, diagnostics, caps, strict).read()
+    except _Stop:
+        return None
+    except yaml.YAMLError as error:
+        diagnostics.report("E001", *_syntax(error, source))
+        return None
+
+
+class _Stop(Exception):
+    """Reading cannot go on; the reason is in the diagnostics."""
+
+
+@dataclass(slots=True)
+class _Open:
+    """A list or mapping whose end has not come yet."""
+
+    place: Place
+    items: list[Tree] | None = None
+    entries: dict[str, Tree] = field(default_factory=dict[str, Tree])
+    keys: dict[str, Place] = field(default_factory=dict[str, Place])
+    pending: str | None = None  # the key whose value comes next
+    merging: bool = False  # ... and that key is `<<`
+    anchor: str | None = None
+
+    def close(self) -> Tree:
+        if self.items is not None:
+            return Seq(tuple(self.items), self.place)
+        return Map(self.entries, self.place, self.keys)
+
+
+class _Reader:
+    def __init__(self, source: Source, diagnostics: Diagnostics, caps: Caps, strict: bool) -> None:
+        self.source, self.diagnostics, self.caps, self.strict = source, diagnostics, caps, strict
+        self.stack: list[_Open] = []
+        self.anchors: dict[str, Tree] = {}
+        self.root: Tree | None = None
+        self.nodes = 0
+        self.documents = 0
+
+    def read(self) -> Tree | None:
+        for event in yaml.parse(self.source.text, Loader=_Parser):
+            self.take(event)
+        if self.root is None or (isinstance(self.root, Leaf) and self.root.value is None):
+            self.stop("E002", "the file is empty", Place(self.source, 1, 1))
+        return self.root
+
+    def take(self, event: Any) -> None:
+        if isinstance(event, yaml.DocumentStartEvent):
+            self.documents += 1
+            if self.documents > 1:
+                self.stop("E001", "the file has more than one YAML document", self.place(event))
+            return
+        if not isinstance(event, (yaml.NodeEvent, yaml.SequenceEndEvent, yaml.MappingEndEvent)):
+            return
+        if isinstance(event, (yaml.SequenceEndEvent, yaml.MappingEndEvent)):
+            opened = self.stack.pop()
+            self.put(opened.close(), opened.anchor)
+            return
+        self.nodes += 1
+        if self.nodes > self.caps.nodes:
+            self.stop("E004", f"the file has more than {self.caps.nodes:,} nodes", self.place(event))
+        place = self.place(event)
+        if isinstance(event, yaml.AliasEvent):
+            self.refuse("an alias", place)
+            if event.anchor not in self.anchors:
+                self.stop("E001", f"unknown alias '{event.anchor}'", place)
+            self.put(self.anchors[event.anchor], None)
+            return
+        if event.anchor is not None:
+            self.refuse("an anchor", place)
+        if event.tag is not None:
+            self.refuse(f"a tag ({event.tag})", place)
+        if isinstance(event, yaml.ScalarEvent):
+            self.scalar(event, place)
+            return
+        if len(self.stack) >= self.caps.depth:
+            self.stop("E004", f"the file nests deeper than {self.caps.depth} levels", place)
+        if self.expects_key:
+            self.stop("E009", "a key must be a string", place)
+        items: list[Tree] | None = [] if isinstance(event, yaml.SequenceStartEvent) else None
+        self.stack.append(_Open(place, items, anchor=event.anchor))
+
+    @property
+    def expects_key(self) -> bool:
+        top = self.stack[-1] if self.stack else None
+        return top is not None and top.items is None and top.pending is None
+
+    def scalar(self, event: Any, place: Place) -> None:
+        value, raw = _scalar(event.value) if event.implicit[0] else (event.value, None)
+        if not self.expects_key:
+            self.put(Leaf(value, place, raw), event.anchor)
+            return
+        top = self.stack[-1]
+        top.merging = event.value == "<<" and event.implicit[0]
+        if top.merging:
+            self.refuse("a merge key (<<)", place)
+        elif not isinstance(value, str) and not (type(value) is int and raw is None):
+            quote = f"quote it ('{event.value}') to mean the text"
+            self.diagnostics.report(
+                "E009", f"a key must be a string (YAML reads {event.value} as {value!r})", place, hint=quote
+            )
+        key = str(event.value)
+        if key in top.entries and not top.merging:
+            self.diagnostics.report(
+                "E003", f"duplicate key {key!r}", place, hint=f"it stands in line {top.keys[key].line} too"
+            )
+        top.pending = key
+        if not top.merging:
+            top.keys[key] = place
+
+    def put(self, tree: Tree, anchor: str | None) -> None:
+        if anchor is not None:
+            self.anchors[anchor] = tree
+        if not self.stack:
+            self.root = tree
+            return
+        top = self.stack[-1]
+        if top.items is not None:
+            top.items.append(tree)
+            return
+        if top.pending is None:
+            self.stop("E009", "a key must be a string", tree.place)
+        elif top.merging and isinstance(tree, Map):
+            top.entries = {**tree.entries, **top.entries}
+            top.keys = {**tree.keys, **top.keys}
+        else:
+            top.entries[top.pending] = tree
+        top.pending, top.merging = None, False
+
+    def refuse(self, what: str, place: Place) -> None:
+        if self.strict:
+            self.stop("E005", f"{what} is not allowed in a file from elsewhere", place)
+
+    def stop(self, code: str, message: str, place: Place) -> None:
+        self.diagnostics.report(code, message, place)
+        raise _Stop
+
+    def place(self, event: Any) -> Place:
+        start, end = event.start_mark, event.end_mark
+        width = end.column - start.column if end.line == start.line else 1
+        return Place(self.source, start.line + 1, start.column + 1, max(1, width))
+
+
+@cache
+def _scalar_rules() -> Any:
+    return get_yaml_loader()("")
+
+
+@cache
+def _scalar(text: str) -> tuple[Value, str | None]:
+    """The value of a plain word, and the word itself where YAML 1.1 surprises."""
+    rules = _scalar_rules()
+    tag = rules.resolve(yaml.ScalarNode, text, (True, False))
+    if tag == "tag:yaml.org,2002:str":
+        return text, None
+    try:
+        value = rules.construct_object(yaml.ScalarNode(tag, text))
+    except ValueError:  # e.g. an integer of thousands of digits
+        return text, None
+    return value, text if _TRAP.fullmatch(text) else None
+
+
+def _syntax(error: yaml.YAMLError, source: Source) -> tuple[str, Place]:
+    """The parser's complaint in one line, and where."""
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
+    context = getattr(error, "context", None)
+    message = f"{problem} ({context})" if context else str(problem)
+    if mark is None:
+        position = getattr(error, "position", 0)
+        before = source.text[: position if isinstance(position, int) else 0]
+        return message, Place(source, before.count("\n") + 1, len(before) - before.rfind("\n"))
+    return message, Place(source, mark.line + 1, mark.column + 1)

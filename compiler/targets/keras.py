@@ -1,0 +1,169 @@
+"""The Keras target: a `CheckedGraph` becomes a functional `keras.Model`.
+
+Keras is imported with this file; nothing that stands before it does so. Layers have the names of their nodes, a
+node that shares another's weights calls the same layer object, and what goes into a call (`use_causal_mask`)
+instead of a constructor is told by the op.
+
+Under a mixed policy every layer computes in half precision and keeps float32 variables, the head included, as
+when a Keras user sets the global policy. Keras advises `dtype: float32` on the head; the model file says so, or not.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, cast
+
+import keras
+
+from compiler.errors import Diagnostics
+from compiler.ir import CheckedGraph, Node
+from compiler.ops import OPS, NamedOp, Op
+from compiler.ops.objects import KerasObject
+from compiler.settings import Settings, non_defaults, validate
+
+_ENDINGS = {"initializer": "initializers", "regularizer": "regularizers", "constraint": "constraints"}
+
+
+def build(graph: CheckedGraph, name: str = "model") -> keras.Model:
+    """The Keras model that `graph` describes, with fresh weights.
+
+    Args:
+        graph: its inputs become one tensor or a list of tensors by name, so that Keras takes arrays in order or a
+            mapping by input name; its outputs become a mapping where they have keys, else one tensor or a list.
+        name: the model's own name.
+
+    Raises:
+        ConfigError: E801, Keras refuses layers; one fault each, and layers behind one of them are left out.
+    """
+    faults = Diagnostics()
+    layers: dict[str, Any] = {}
+    tensors: dict[str, Any] = {}
+    with _policy(graph.precision):
+        for checked in graph:
+            node = checked.node
+            needed = [operand.node for operand in node.inputs] + ([node.shares] if node.shares else [])
+            if any(other not in tensors for other in needed):
+                continue  # behind a refused layer
+            try:
+                if node.op == "Input":
+                    tensors[node.name] = layer(node.op, node.args, node.name)
+                    continue
+                layers[node.name] = layers[node.shares] if node.shares else layer(node.op, node.args, node.name)
+                tensors[node.name] = _called(layers[node.name], node, tensors)
+            except Exception as error:  # Keras refuses with whatever comes to hand, IndexError included
+                message = f"Keras refuses {node.op!r}: {_first_line(error)}"
+                faults.report("E801", message, node.place, trail=node.trail)
+        faults.raise_errors()
+        return keras.Model(_inputs(graph, tensors), _outputs(graph, tensors), name=name)
+
+
+def layer(op: str, args: Mapping[str, object], name: str) -> Any:
+    """The Keras layer of type `op`, not yet built.
+
+    Args:
+        op: a declared op, or the name of another layer of Keras.
+        args: plain values; what belongs to the call or is the compiler's own is left out.
+        name: the layer's name.
+    """
+    cls = OPS.get(op)
+    if cls is None:
+        return getattr(keras.layers, op)(name=name, **{key: _undeclared(key, value) for key, value in args.items()})
+    return _declared(validate(cls, args), name)
+
+
+def to_keras(value: object, argument: str = "layer") -> Any:
+    """A field's value as Keras takes it: records become objects of Keras, within lists too.
+
+    Args:
+        argument: the field's name, which a layer inside an argument gets for its name, so that the names of
+            its weights do not depend on what was built before.
+    """
+    if isinstance(value, Op):
+        return _declared(value, argument)
+    if isinstance(value, KerasObject):
+        return getattr(getattr(keras, f"{value.kind}s"), type(value).__name__)(**_fields(value))
+    if isinstance(value, (list, tuple)):
+        items = cast(list[object] | tuple[object, ...], value)
+        return type(items)(to_keras(item, f"{argument}_{i}") for i, item in enumerate(items))
+    return value
+
+
+def _declared(record: Op, name: str) -> Any:
+    cls = type(record)
+    left_out = {*cls.call_arguments, *getattr(cls, "extras", ())}
+    return keras_class(cls)(name=name, **{key: value for key, value in _fields(record).items() if key not in left_out})
+
+
+def _fields(record: Settings) -> dict[str, Any]:
+    """The fields that differ from their defaults, as Keras takes them."""
+    return {key: to_keras(getattr(record, key), key) for key in non_defaults(record)}
+
+
+def keras_class(cls: type[Op]) -> Any:
+    """The class that `cls.keras` names: `keras.layers.Dense`, or that of a plugin, whose module is imported by then."""
+    module, _, name = cls.keras.rpartition(".")
+    return getattr(importlib.import_module(module), name)
+
+
+def _undeclared(argument: str, value: object) -> Any:
+    """A plain value of a layer without a declaration: the argument's name, else the object's, tells what it is."""
+    if isinstance(value, list):
+        return [_undeclared(f"{argument}_{i}", item) for i, item in enumerate(cast(list[object], value))]
+    if not isinstance(value, Mapping) or "op" not in value:
+        return value
+    arguments = dict(cast(Mapping[str, object], value))
+    op = str(arguments.pop("op"))
+    ending = next((ending for ending in _ENDINGS if argument.endswith(ending)), None)
+    if ending is None and (op in OPS or hasattr(keras.layers, op)):
+        return layer(op, arguments, argument)
+    modules = [getattr(keras, name) for name in ([_ENDINGS[ending]] if ending else _ENDINGS.values())]
+    module = next((found for found in modules if hasattr(found, op)), keras.layers)
+    return getattr(module, op)(**arguments)
+
+
+def _called(made: Any, node: Node, tensors: Mapping[str, Any]) -> Any:
+    """The output of the layer `made` for the node's operands."""
+    cls = OPS.get(node.op)
+    arguments = {key: node.args[key] for key in (cls.call_arguments if cls else ()) if key in node.args}
+    listed = [tensors[operand.node] for operand in node.inputs if operand.argument is None]
+    named = {operand.argument: tensors[operand.node] for operand in node.inputs if operand.argument is not None}
+    if getattr(cls, "listed", False) and issubclass(cls, NamedOp):
+        return made([named[key] for key in cls.operands if key in named], **arguments)
+    if not listed:
+        return made(**named, **arguments)
+    many = len(listed) > 1 or (cls is not None and cls.arity == "many")
+    return made(listed if many else listed[0], **named, **arguments)
+
+
+def _inputs(graph: CheckedGraph, tensors: Mapping[str, Any]) -> Any:
+    inputs = [tensors[node.name] for node in graph.inputs]
+    return inputs[0] if len(inputs) == 1 else inputs
+
+
+def _outputs(graph: CheckedGraph, tensors: Mapping[str, Any]) -> Any:
+    if any(output.key is not None for output in graph.outputs):
+        return {output.key or output.node: tensors[output.node] for output in graph.outputs}
+    outputs = [tensors[output.node] for output in graph.outputs]
+    return outputs[0] if len(outputs) == 1 else outputs
+
+
+@contextmanager
+def _policy(precision: str) -> Iterator[None]:
+    """Make `precision` Keras's dtype policy: layers inside layers, and loss scaling, take it from there."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def _first_line(error: Exception) -> str:
+    """What Keras says first; an error inside a call is wrapped, and stands between the marks of bold type."""
+    text = str(error)
+    _, marked, rest = text.partition("\x1b[1m")
+    inner = rest.partition("\x1b[0m")[0] if marked else text
+    lines = [line.strip() for line in inner.splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__

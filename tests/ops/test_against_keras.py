@@ -1,0 +1,273 @@
+"""Every declared op against the installed Keras: its arguments and defaults, and what it says of drawn configurations.
+
+The draws come from the modules `draw_*.py` beside this one. Besides `DRAWS` a module may define
+
+    DIFFERS    op -> argument -> why the declaration differs from Keras's constructor there on purpose
+    STRICTER   op -> code -> why the op refuses what Keras's symbolic call lets pass
+
+An op is registered, and so tested, by being defined; one without a draw fails.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import math
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis.strategies import SearchStrategy
+
+import tests.ops
+from compiler.errors import CODES
+from compiler.ir import TensorType
+from compiler.ops import OPS, Mismatch, Op, Signature
+from compiler.settings import Annotation, InvalidSettings, non_defaults, validate
+from tests.ops.as_keras import keras_class, keras_value
+from tests.ops.drawing import Draw
+
+MODULES = [
+    importlib.import_module(f"tests.ops.{module.name}")
+    for module in pkgutil.iter_modules(tests.ops.__path__)
+    if module.name.startswith("draw_")
+]
+
+
+UNIQUE: dict[str, type[Op]] = {cls.__name__: cls for cls in OPS.values()}
+BASE = {*Op.model_fields, "name", "autocast"}
+
+
+def collected(attribute: str) -> dict[str, Any]:
+    tables: list[dict[str, Any]] = [getattr(module, attribute, {}) for module in MODULES]
+    names = [name for table in tables for name in table]
+    assert len(names) == len(set(names)), f"an op has two entries in {attribute}"
+    return {name: entry for table in tables for name, entry in table.items()}
+
+
+DRAWS: dict[str, SearchStrategy[Draw]] = collected("DRAWS")
+DIFFERS: dict[str, dict[str, str]] = collected("DIFFERS")
+STRICTER: dict[str, dict[str, str]] = collected("STRICTER")
+
+SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large)
+
+every_op = pytest.mark.parametrize("name", sorted(UNIQUE))
+
+
+# --- arguments -------------------------------------------------------------------------------
+
+
+@every_op
+def test_arguments_and_defaults_are_keras_own(name: str) -> None:
+    cls = UNIQUE[name]
+    theirs = constructor(keras_class(cls))
+    fields = {key: field for key, field in cls.model_fields.items() if key not in {*BASE, *cls.call_arguments}}
+    differing = dict.fromkeys({*theirs} - {*fields}, "only Keras has it")
+    differing |= dict.fromkeys({*fields} - {*theirs}, "only the op has it")
+    for argument in {*theirs} & {*fields}:
+        default, required = fields[argument].default, fields[argument].is_required()
+        assert required or canonical(cls, argument, default) == default, f"{argument}: its default is not canonical"
+        keras_default = theirs[argument].default
+        if required != (keras_default is inspect.Parameter.empty):
+            differing[argument] = "required by one only"
+        elif not required and not equal(canonical(cls, argument, keras_default), default):
+            differing[argument] = f"defaults {default!r} and (Keras) {keras_default!r}"
+    excused = DIFFERS.get(name, {})
+    assert {*differing} == {*excused}, f"{name}: found {differing}, excused in DIFFERS {excused}"
+
+
+@every_op
+def test_call_arguments_are_keras_own(name: str) -> None:
+    cls = UNIQUE[name]
+    for argument in cls.call_arguments:
+        theirs = inspect.signature(keras_class(cls).call).parameters
+        assert cls.model_fields[argument].default == theirs[argument].default
+
+
+@every_op
+def test_aliases_are_keras_own(name: str) -> None:
+    import keras
+
+    cls = UNIQUE[name]
+    theirs = {alias for alias in dir(keras.layers) if getattr(keras.layers, alias) is keras_class(cls)}
+    assert {name, *cls.aliases} == theirs
+    assert all(OPS[alias] is cls for alias in theirs)
+
+
+def constructor(cls: Callable[..., object]) -> dict[str, inspect.Parameter]:
+    """The named parameters of a Keras class, without those that every layer has."""
+    parameters = inspect.signature(cls).parameters.values()
+    variadic = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    return {p.name: p for p in parameters if p.kind not in variadic and p.name not in BASE}
+
+
+def canonical(cls: type[Op], argument: str, value: object) -> object:
+    """`value` as the field makes it."""
+    for part in cls.model_fields[argument].metadata:
+        if isinstance(part, Annotation):
+            value = part.check(value, argument)
+    return value
+
+
+def equal(a: object, b: object) -> bool:
+    """Equal values, a tuple and a list of the same items included."""
+    if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)):
+        return len(a) == len(b) and all(map(equal, a, b))
+    return a == b
+
+
+# --- shapes, dtypes and weights ----------------------------------------------------------------
+
+
+@every_op
+def test_agrees_with_keras(name: str, draws: int) -> None:
+    check_draws(name, draws, "float32")
+
+
+@every_op
+def test_a_frozen_layer_has_no_trainable_weights(name: str, draws: int) -> None:
+    def frozen(draw: Draw) -> Draw:
+        return replace(draw, args={**draw.args, "trainable": False})
+
+    if "trainable" in UNIQUE[name].model_fields:
+        check_draws(name, max(3, draws // 5), "float32", frozen)
+
+
+@every_op
+@pytest.mark.parametrize("precision", ["mixed_float16", "bfloat16"])
+def test_agrees_with_keras_in_other_precisions(name: str, precision: str, draws: int) -> None:
+    import keras
+
+    keras.config.set_dtype_policy(precision)
+    try:
+        check_draws(name, max(3, draws // 5), precision)
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
+def check_draws(name: str, count: int, precision: str, change: Callable[[Draw], Draw] = lambda draw: draw) -> None:
+    """Compare `count` draws for the op, each after `change`; a third of them at least must be right."""
+    assert name in DRAWS, f"no draw for {name}: add one to tests/ops/draw_*.py"
+    accepted: list[bool] = []
+
+    @settings(max_examples=count, derandomize=True, deadline=None, database=None, suppress_health_check=SLOW)
+    @given(DRAWS[name])
+    def agrees(draw: Draw) -> None:
+        accepted.append(compare(name, change(draw), precision))
+
+    agrees()
+    assert 3 * sum(accepted) >= len(accepted), f"only {sum(accepted)} of {len(accepted)} draws are right: draw better"
+
+
+def compare(name: str, draw: Draw, precision: str) -> bool:
+    """Hold what the op says of `draw` against what Keras makes of it; whether both accept it."""
+    ours = infer(UNIQUE[name], draw, precision)
+    theirs = built(UNIQUE[name], draw)
+    if isinstance(ours, Refusal):
+        if not isinstance(theirs, Exception) and positive(theirs.output):
+            assert ours.code in STRICTER.get(name, {}), f"Keras accepts this, but {ours.code}: {ours.message}"
+        return False
+    assert not isinstance(theirs, Exception), f"Keras refuses this: {theirs!r}"
+    op, signature = ours.op, ours.signature
+    if signature.output is not None:
+        assert signature.output.shape == theirs.output.shape[1:]
+        assert signature.output.dtype == theirs.output.dtype
+    known = all(None not in shape for shape, _ in draw.inputs.values())
+    if signature.output is not None and known:
+        assert signature.flops is not None and signature.flops >= 0
+    if theirs.layer is None:
+        return True
+    weights = [(w.name, tuple(w.shape), w.trainable) for w in theirs.layer.weights]
+    assert [(w.name, w.shape, w.trainable) for w in signature.weights] == weights
+    assert sum(w.size for w in signature.weights) == theirs.layer.count_params()
+    again = made(UNIQUE[name], non_defaults(op))
+    assert stripped(again.get_config()) == stripped(theirs.layer.get_config()), "the canonical arguments differ"
+    return True
+
+
+class Refusal:
+    """The op's fault: at validation, among its arguments, or with its inputs."""
+
+    def __init__(self, code: str, message: str) -> None:
+        assert code in CODES
+        self.code, self.message = code, message
+
+
+class Inferred:
+    def __init__(self, op: Op, signature: Signature) -> None:
+        self.op, self.signature = op, signature
+
+
+class Built:
+    """A layer and its symbolic output; None and the tensor for `Input`, which is no layer."""
+
+    def __init__(self, layer: Any, output: Any) -> None:
+        self.layer, self.output = layer, output
+
+
+def infer(cls: type[Op], draw: Draw, precision: str) -> Inferred | Refusal:
+    try:
+        op = validate(cls, draw.args)
+    except InvalidSettings as error:
+        return Refusal(error.problems[0].code, error.problems[0].message)
+    for fault in op.check():
+        if fault.code.startswith("E"):
+            return Refusal(fault.code, fault.message)
+    inputs = {key: TensorType(shape, dtype) for key, (shape, dtype) in draw.inputs.items()}
+    try:
+        signature = op.signature(inputs, precision)
+    except Mismatch as fault:
+        assert fault.argument is None or fault.argument in cls.model_fields
+        return Refusal(fault.code, fault.message)
+    return Inferred(op, signature)
+
+
+def built(cls: type[Op], draw: Draw) -> Built | Exception:
+    """The Keras layer for `draw`, called on symbolic inputs; or the reason why it cannot be."""
+    import keras
+
+    tensors = {key: keras.Input(shape, dtype=dtype) for key, (shape, dtype) in draw.inputs.items()}
+    calls = {key: value for key, value in draw.args.items() if key in cls.call_arguments}
+    try:
+        layer = made(cls, draw.args)
+        if not isinstance(layer, keras.Layer):  # keras.Input is a function that gives the tensor itself
+            return Built(None, layer)
+        return Built(layer, call(cls, layer, tensors, calls))
+    except Exception as error:  # Keras refuses with whatever comes to hand, IndexError included
+        return error
+
+
+def made(cls: type[Op], args: Mapping[str, object]) -> Any:
+    own = {key: keras_value(key, value) for key, value in args.items() if key not in cls.call_arguments}
+    return keras_class(cls)(**own)
+
+
+def call(cls: type[Op], layer: Any, tensors: Mapping[str, Any], arguments: Mapping[str, object]) -> Any:
+    values = list(tensors.values())
+    if cls.arity == "many" or getattr(cls, "listed", False):
+        return layer(values, **arguments)
+    if cls.arity == "named":
+        first, *_ = tensors
+        return layer(tensors[first], **{key: x for key, x in tensors.items() if key != first}, **arguments)
+    return layer(values[0], **arguments)
+
+
+def positive(output: Any) -> bool:
+    """Whether Keras's symbolic output could exist: it may promise dimensions of 0 and below."""
+    shapes = [x.shape for x in (output if isinstance(output, (list, tuple)) else [output])]
+    return all(dim is None or dim > 0 for shape in shapes for dim in shape)
+
+
+def stripped(config: object) -> object:
+    """A layer's config without names and without what building adds, tuples as lists."""
+    if isinstance(config, dict):
+        left_out = {"name", "build_config", "registered_name", "module"}
+        return {key: stripped(value) for key, value in config.items() if key not in left_out}
+    if isinstance(config, (list, tuple)):
+        return [stripped(value) for value in config]
+    if isinstance(config, float) and math.isnan(config):
+        return "nan"
+    return config

@@ -1,0 +1,47 @@
+"""Train a model: `python train.py model=NAME data=NAME train.epochs=5 ...`, with any Hydra override; `-m` sweeps."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from compiler.runtime.cli import plain_run, reporting_faults
+from compiler.runtime.job import Plan, plan, run, summary
+from compiler.spec.compose import CONFIG_NAME, VERSION_BASE, compose, config_folder, current, for_hydra
+
+_planned: list[Plan] = []  # a single run is checked before Hydra makes its folder
+
+
+@hydra.main(version_base=VERSION_BASE, config_path=str(config_folder()), config_name=CONFIG_NAME)
+def train(cfg: DictConfig) -> float:
+    """Train what `cfg` describes; the value of the monitored metric is what a sweep optimises."""
+    from rich.console import Console
+
+    console = Console()
+    with reporting_faults():
+        job = _planned.pop() if _planned else plan(current(cfg))
+        settings = HydraConfig.get()
+        folder = Path(settings.runtime.output_dir)
+        outcome = run(job, folder, console, list(settings.overrides.task))
+        console.print(summary(outcome, folder), markup=False, highlight=False, soft_wrap=True)
+    split, _, metric = job.train.best.monitor.partition(".")
+    return outcome.metrics[split][metric]
+
+
+def main() -> None:
+    """Check the configuration, then hand over to Hydra."""
+    sys.argv[1:] = for_hydra(sys.argv[1:])
+    arguments = plain_run(sys.argv[1:])
+    if arguments is not None:
+        with reporting_faults() as report:
+            _planned.append(plan(compose(arguments.overrides, arguments.config_dir, arguments.config_name)))
+            report(_planned[0].warnings)
+    train()
+
+
+if __name__ == "__main__":
+    main()
