@@ -11,7 +11,8 @@ from omegaconf import DictConfig
 
 from compiler.runtime.cli import plain_run, reporting_faults
 from compiler.runtime.job import Plan, plan, run, summary
-from compiler.spec.compose import CONFIG_NAME, VERSION_BASE, compose, config_folder, current, for_hydra
+from compiler.spec.compose import CONFIG_NAME, VERSION_BASE, compose, config_folder, current
+from compiler.spec.overrides import for_hydra
 
 _planned: list[Plan] = []  # a single run is checked before Hydra makes its folder
 

@@ -2,8 +2,8 @@
 
     python benchmarks/keras_target.py [--repeats N] [--limit RATIO]
 
-Both ways build in one process and in turn, each order as often; the garbage of the one before is collected first.
-Prints the medians and their ratio, and ends with status 1 where it is above the limit.
+Both ways build in one process and in turn, each order as often, after a warm-up that also holds the two models
+against each other. Prints the medians and their ratio, and ends with status 1 where it is above the limit.
 """
 
 from __future__ import annotations
@@ -87,14 +87,18 @@ def checked(nodes: list[Node]) -> list[CheckedNode]:
 def seconds(make: Callable[[], keras.Model]) -> float:
     keras.utils.clear_session()
     gc.collect()
-    start = time.perf_counter()
-    make()
-    return time.perf_counter() - start
+    gc.disable()  # a collection amid a build costs as much as ten layers, and falls where it likes
+    try:
+        start = time.perf_counter()
+        make()
+        return time.perf_counter() - start
+    finally:
+        gc.enable()
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="The Keras target against hand-written Keras.")
-    parser.add_argument("--repeats", type=int, default=20)
+    parser.add_argument("--repeats", type=int, default=30)
     parser.add_argument("--limit", type=float, default=1.10)
     options = parser.parse_args()
     ready = graph()
@@ -110,10 +114,11 @@ def main() -> int:
                 theirs.append(seconds(by_hand))
     hand, target = statistics.median(theirs), statistics.median(ours)
     ratio = target / hand
+    best = min(ours) / min(theirs)
     print(f"{LAYERS} layers, medians of {options.repeats} builds in turn")
     print(f"  hand-written Keras   {hand * 1000:7.1f} ms")
     print(f"  from a checked graph {target * 1000:7.1f} ms")
-    print(f"  ratio {ratio:.3f} (limit {options.limit:.2f})")
+    print(f"  ratio {ratio:.3f} (limit {options.limit:.2f}); of the fastest {best:.3f}")
     return 0 if ratio <= options.limit else 1
 
 

@@ -18,7 +18,7 @@ from typing import Annotated, Any, ClassVar, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import PydanticCustomError, core_schema
 
-from compiler.errors import did_you_mean, shown
+from compiler.errors import closest, did_you_mean, shown
 
 Path = tuple[str | int, ...]
 Test = Callable[[Any], bool]
@@ -75,7 +75,13 @@ def validate(cls: type[S], values: Mapping[str, object], subject: str | None = N
 
 
 def _problems(cls: type[Settings], error: ValidationError, subject: str) -> Iterable[Problem]:
-    for details in error.errors(include_url=False):
+    found = error.errors(include_url=False)
+    misspelt = {
+        (*details["loc"][:-1], closest(str(details["loc"][-1]), cls.model_fields))
+        for details in found
+        if details["type"] == "extra_forbidden"
+    }
+    for details in found:
         path: Path = details["loc"]
         context: dict[str, Any] = details.get("ctx", {})
         name = str(path[-1]) if path else subject
@@ -86,6 +92,8 @@ def _problems(cls: type[Settings], error: ValidationError, subject: str) -> Iter
             hint = did_you_mean(name, cls.model_fields) or _listing(cls)
             yield Problem(path, "E104", f"{subject!r} has no {cls.noun} {name!r}", hint, at_key=True)
         elif details["type"] == "missing":
+            if path in misspelt:
+                continue  # the misspelt field is reported, with this one as its hint
             yield Problem(path[:-1], "E105", f"{subject!r} needs the {cls.noun} {name!r}")
         elif "code" in context:
             yield Problem(path, context["code"], context["message"], context.get("hint"))

@@ -130,12 +130,22 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     >>> did_you_mean("filter", ["filters", "strides"])
     "did you mean 'filters'?"
     """
+    close = closest(word, known)
+    return f"did you mean {close!r}?" if close else None
+
+
+def closest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that `word` seems to mean, or None where nothing is close.
+
+    >>> closest("conv2d", ["Conv2D", "Conv1D"])
+    'Conv2D'
+    """
     names = list(known)
     folded = {name.lower(): name for name in names}
     if word.lower() in folded and folded[word.lower()] != word:
-        return f"did you mean {folded[word.lower()]!r}?"
+        return folded[word.lower()]
     close = get_close_matches(word, names, n=1, cutoff=0.6)
-    return f"did you mean {close[0]!r}?" if close else None
+    return close[0] if close else None
 
 
 def shown(value: object, limit: int = 60) -> str:

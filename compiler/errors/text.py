@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from unicodedata import combining, east_asian_width
 
 from compiler.errors.fault import Fault, Place
 
@@ -11,12 +12,24 @@ _WIDTH = 120  # columns of a source line that are shown
 
 def render(faults: Iterable[Fault]) -> str:
     """The whole text that a user sees for `faults`: errors and warnings in order of place, then a count."""
-    ordered = list(faults)
+    ordered = in_order(faults)
     blocks = [render_fault(fault) for fault in ordered]
     errors = sum(fault.is_error for fault in ordered)
     warnings = len(ordered) - errors
     counts = [f"{n} {word}{'s' if n > 1 else ''}" for n, word in ((errors, "error"), (warnings, "warning")) if n]
     return "\n\n".join([*blocks, " and ".join(counts)]) + "\n" if blocks else ""
+
+
+def in_order(faults: Iterable[Fault]) -> list[Fault]:
+    """`faults` by place: sources in the order in which they first appear, then lines and columns."""
+    found = list(faults)
+    sources = list(dict.fromkeys(fault.place.source.name for fault in found if fault.place))
+
+    def key(fault: Fault) -> tuple[int, int, int]:
+        place = fault.place
+        return (sources.index(place.source.name), place.line, place.column) if place else (-1, 0, 0)
+
+    return sorted(found, key=key)
 
 
 def render_fault(fault: Fault) -> str:
@@ -65,12 +78,22 @@ def _excerpt(place: Place) -> list[str]:
     if not 1 <= place.line <= len(lines):
         return []
     line = "".join(c if c.isprintable() else " " for c in lines[place.line - 1])
-    start = max(0, place.column - _WIDTH // 2) if len(line) > _WIDTH else 0
+    start = max(0, min(place.column - _WIDTH // 2, len(line) - _WIDTH))
     shown = line[start : start + _WIDTH]
     column = place.column - start
-    width = max(1, min(place.width, len(shown) - column + 1))
+    before, marked = shown[: column - 1], shown[column - 1 : column - 1 + place.width]
+    caret = " " * _columns(before) + "^" * max(1, _columns(marked))
+    if start > 0:
+        shown = f"...{shown[3:]}"
+    if start + _WIDTH < len(line):
+        shown = f"{shown[:-3]}..."
     gutter = "      " if place.overridden else f"{place.line:>5} "
-    return [f"{gutter}| {shown}", f"      | {' ' * (column - 1)}{'^' * width}"]
+    return [f"{gutter}| {shown}", f"      | {caret}"]
+
+
+def _columns(text: str) -> int:
+    """How many columns of a terminal `text` takes: wide characters take two, combining ones none."""
+    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def _clip(text: str, limit: int) -> str:

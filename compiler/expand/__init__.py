@@ -28,8 +28,8 @@ def expand(spec: ModelSpec, diagnostics: Diagnostics, max_layers: int = MAX_LAYE
     taken = {layer.name for layer in inputs}
     try:
         items = expander.layers(spec.layers, "", env, spec.blocks, (), taken)
-    except TooManyLayers:
-        items = ()
+    except TooManyLayers:  # without layers every reference and patch would have a fault too
+        return Expanded(inputs, Sequence("", (), None, spec.place, ()), ())
     body = Sequence("", items, None, spec.place, (), tuple(layer.name for layer in inputs))
     model = Expanded(inputs, body, expander.outputs(spec.outputs, env))
     return apply_patches(model, spec.patch, expander, env, diagnostics)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from compiler.errors import Diagnostics, did_you_mean, shown
+from compiler.errors import Diagnostics, Note, closest, did_you_mean, shown
 from compiler.spec.environment import Environment, Unevaluated, compute
 from compiler.spec.expression import is_expression
 from compiler.spec.located import Leaf, Map, plain, trap_hint
@@ -44,10 +44,15 @@ def block_environment(
     for param in block.params.values():
         given = args.get(param.name)
         if given is None and param.default is None:
-            diagnostics.report(
-                "E205", f"block {block.name!r} needs the param {param.name!r}", spec.op_place, trail=trail
-            )
             failed = True
+            if not any(closest(key, block.params) == param.name for key in args.entries if key not in block.params):
+                diagnostics.report(
+                    "E205",
+                    f"block {block.name!r} needs the param {param.name!r}",
+                    spec.op_place,
+                    trail=trail,
+                    notes=(Note("declared here", param.place),),
+                )
             continue
         tree = given if given is not None else compute(param.default or spec.args, inner, diagnostics, trail)
         if given is not None and not _fits(plain(given), param):

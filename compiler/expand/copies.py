@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from compiler.errors import Diagnostics, shown
 from compiler.spec.environment import Environment, Unevaluated, compute
-from compiler.spec.located import Leaf, Map, Seq, Tree, plain
+from compiler.spec.located import Leaf, Map, Seq, Tree, notes_of, plain
 from compiler.spec.model import LayerSpec
 
 
@@ -17,7 +17,8 @@ def switched_on(spec: LayerSpec, env: Environment, diagnostics: Diagnostics, tra
     value = compute(tree, env, diagnostics, trail)
     if isinstance(value, Leaf) and isinstance(value.value, (bool, int, float)):
         return bool(value.value)
-    diagnostics.report("E106", f"'when' must be true or false (got {shown(plain(value))})", value.place, trail=trail)
+    message = f"'when' must be true or false (got {shown(plain(value))})"
+    diagnostics.report("E106", message, value.place, trail=trail, notes=notes_of(value))
     raise Unevaluated
 
 
@@ -37,10 +38,8 @@ def copies(
     tree = compute(repeat, env, diagnostics, trail)
     count = tree.value if isinstance(tree, Leaf) else None
     if type(count) is not int or count < 0:
-        notes = tree.notes if isinstance(tree, Leaf) else ()
-        diagnostics.report(
-            "E208", f"'repeat' must be an integer >= 0 (got {shown(plain(tree))})", tree.place, trail=trail, notes=notes
-        )
+        message = f"'repeat' must be an integer >= 0 (got {shown(plain(tree))})"
+        diagnostics.report("E208", message, tree.place, trail=trail, notes=notes_of(tree))
         raise Unevaluated
     return (env.with_value("i", index, tree.place) for index in range(count))
 
@@ -57,9 +56,8 @@ def _each(tree: Tree, env: Environment, diagnostics: Diagnostics, trail: tuple[s
             )
         column = compute(values, env, diagnostics, trail)
         if not isinstance(column, Seq):
-            diagnostics.report(
-                "E210", f"'each.{name}' must be a list (got {shown(plain(column))})", column.place, trail=trail
-            )
+            message = f"'each.{name}' must be a list (got {shown(plain(column))})"
+            diagnostics.report("E210", message, column.place, trail=trail, notes=notes_of(column))
             raise Unevaluated
         columns[name] = column.items
     lengths = {name: len(column) for name, column in columns.items()}

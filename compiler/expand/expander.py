@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from compiler.errors import Diagnostics, did_you_mean, shown
+from compiler.errors import Diagnostics, Note, did_you_mean, shown
 from compiler.expand.blocks import block_environment
 from compiler.expand.copies import copies, switched_on
 from compiler.expand.items import Item, Layer, Parallel, Reference, Sequence
@@ -18,6 +18,7 @@ from compiler.spec.model import BlockSpec, InputSpec, LayerSpec, ModelSpec, empt
 from compiler.spec.parse import STRUCTURAL, find_op
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_LETTERS = re.compile(r"[^A-Za-z0-9_-]")
 _WORDS = ("prev", "input")  # what `from` means by itself
 
 
@@ -52,7 +53,7 @@ class Expander:
             try:
                 item = self.entry(spec, prefix, env, blocks, trail, names)
             except Unevaluated:
-                continue
+                item = self.stand_in(spec, prefix, trail, names)
             if item is not None:
                 items.append(item)
                 self.by_name[item.name] = item
@@ -72,10 +73,24 @@ class Expander:
         repeated = "repeat" in spec.keys or "each" in spec.keys
         if not repeated and not switched_on(spec, env, self.diagnostics, trail):
             return None
-        key = self.key(spec, env, taken, trail)
+        key = self.key(spec, env, prefix, taken, trail)
         name = f"{prefix}{key}"
-        if not repeated:
-            return self.one(spec, name, env, blocks, trail)
+        try:
+            if not repeated:
+                return self.one(spec, name, env, blocks, trail)
+            return self.copies(spec, name, environments, blocks, trail)
+        except Unevaluated:
+            return Layer(name, None, empty_map(spec.op_place), None, spec.op_place, trail)
+
+    def copies(
+        self,
+        spec: LayerSpec,
+        name: str,
+        environments: Iterable[Environment],
+        blocks: Mapping[str, BlockSpec],
+        trail: tuple[str, ...],
+    ) -> Item | None:
+        """What `repeat` or `each` makes of an entry; None for no copy."""
         items: list[Item] = []
         for index, copy_env in enumerate(environments):
             self.count(spec)
@@ -87,19 +102,21 @@ class Expander:
             items.append(item)
         return Sequence(name, tuple(items), None, spec.op_place, trail) if items else None
 
-    def key(self, spec: LayerSpec, env: Environment, taken: set[str], trail: tuple[str, ...]) -> str:
+    def stand_in(self, spec: LayerSpec, prefix: str, trail: tuple[str, ...], taken: set[str]) -> Layer:
+        """A layer for an entry that has a fault, so that what comes after it raises no second one."""
+        name = string(spec.keys.get("name") or empty_map(spec.op_place))
+        key = name if name is not None and name not in taken else _free(_base(spec), taken)
+        taken.add(key)
+        return Layer(f"{prefix}{key}", None, empty_map(spec.op_place), None, spec.op_place, trail)
+
+    def key(self, spec: LayerSpec, env: Environment, prefix: str, taken: set[str], trail: tuple[str, ...]) -> str:
         """The entry's own part of the dotted name: its `name`, or its op with a number where that is taken."""
         tree = spec.keys.get("name")
         if tree is None:
-            base = (
-                (spec.op or string(spec.share or empty_map(spec.op_place)) or "share")
-                .rsplit("/", 1)[-1]
-                .rsplit(".", 1)[-1]
-            )
+            base = _base(spec)
             if is_expression(base):
                 base = str(plain(compute(Leaf(spec.op, spec.op_place), env, self.diagnostics, trail)))
-            base = re.sub(r"[^A-Za-z0-9_-]", "_", base)
-            key = next(name for n in range(len(taken) + 1) if (name := f"{base}_{n}" if n else base) not in taken)
+            key = _free(base, taken)
         else:
             value = compute(tree, env, self.diagnostics, trail)
             key = string(value)
@@ -114,7 +131,9 @@ class Expander:
                 )
                 raise Unevaluated
             if key in taken:
-                self.diagnostics.report("E211", f"duplicate name {key!r}", value.place, trail=trail)
+                first = self.by_name.get(f"{prefix}{key}")
+                notes = (Note("it stands here already", first.place),) if first else ()
+                self.diagnostics.report("E211", f"duplicate name {key!r}", value.place, trail=trail, notes=notes)
                 raise Unevaluated
         taken.add(key)
         return key
@@ -184,7 +203,13 @@ class Expander:
 
     def source(self, spec: LayerSpec, env: Environment, trail: tuple[str, ...]) -> tuple[Reference, ...] | None:
         tree = spec.keys.get("from")
-        return None if tree is None else self.references(compute(tree, env, self.diagnostics, trail), trail)
+        if tree is None:
+            return None
+        references = self.references(compute(tree, env, self.diagnostics, trail), trail)
+        if not references:
+            self.diagnostics.report("E306", "'from' names nothing", tree.place, trail=trail)
+            raise Unevaluated
+        return references
 
     def references(self, tree: Tree, trail: tuple[str, ...]) -> tuple[Reference, ...]:
         """A name, a list of names, or a mapping of call arguments to names."""
@@ -361,3 +386,15 @@ class Expander:
         if not references:
             self.diagnostics.report("E308", "'outputs' names no layer", tree.place)
         return tuple((reference.slot, replace(reference, slot=None)) for reference in references)
+
+
+def _base(spec: LayerSpec) -> str:
+    """What an entry without a name is called after: its op or the layer that it shares; an expression as it stands."""
+    base = spec.op or string(spec.share or empty_map(spec.op_place)) or "share"
+    return base.rsplit("/", 1)[-1].rsplit(".", 1)[-1]
+
+
+def _free(base: str, taken: set[str]) -> str:
+    """`base` with what a name may not have replaced, and with a number where it is taken."""
+    base = _LETTERS.sub("_", base)
+    return next(name for n in range(len(taken) + 1) if (name := f"{base}_{n}" if n else base) not in taken)

@@ -7,7 +7,7 @@ softmax 5 (maximum, difference, exponential, sum, division).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from compiler.ir import Shape, TensorType, Weight
 from compiler.ops.axes import Axes, MaybeAxes, axis_indices
@@ -107,6 +107,8 @@ class PReLU(FloatOp):
 
 class ELU(FloatOp):
     """x, or `alpha` * (exp(x) - 1) where x is negative. Clevert et al. 2016, arXiv 1511.07289."""
+
+    activity_regularizer: ClassVar[None] = None  # pyright: ignore[reportIncompatibleVariableOverride]  # Keras cannot save it with one
 
     alpha: Number = 1.0
 

@@ -244,6 +244,7 @@ class Identity(UnaryOp):
     """Its input, unchanged."""
 
     keeps_integers: ClassVar[bool] = True
+    activity_regularizer: ClassVar[None] = None  # pyright: ignore[reportIncompatibleVariableOverride]  # Keras cannot save it with one
 
     def infer(self, x: Shape) -> Shape:
         return x

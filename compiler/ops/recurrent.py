@@ -13,7 +13,7 @@ from typing import Annotated, ClassVar, Literal, get_args
 from compiler.errors import shown
 from compiler.ir import Shape, TensorType, Weight
 from compiler.ops.base import FLOATS, Mismatch, Nested, Op, Signature, UnaryOp, dims, elements, known, require_rank
-from compiler.ops.objects import Activation, Initializer, MaybeConstraint, MaybeRegularizer
+from compiler.ops.objects import Activation, Initializer, MaybeConstraint, MaybeRegularizer, Orthogonal
 from compiler.settings import (
     Annotation,
     Bool,
@@ -97,6 +97,15 @@ class Recurrent(UnaryOp, abstract=True):
             raise Mismatch("E411", message, hint="give the input's length, or leave out unroll", argument="unroll")
         return (x[0], self.units) if self.return_sequences else (self.units,)
 
+    def signature(self, inputs: Mapping[str, TensorType], precision: str) -> Signature:
+        if (self.dtype or precision) == "bfloat16":
+            for name in ("kernel_initializer", "recurrent_initializer", "bias_initializer"):
+                if getattr(self, name) == "orthogonal" or isinstance(getattr(self, name), Orthogonal):
+                    message = f"cannot draw an orthogonal matrix in bfloat16 ({name!r}): TensorFlow has no QR there"
+                    hint = "recurrent_initializer: glorot_uniform, or dtype: mixed_bfloat16"
+                    raise Mismatch("E107", message, hint=hint, argument=name)
+        return super().signature(inputs, precision)
+
     def weights(self, x: Shape) -> Iterable[Weight]:
         features = known(x[-1], "the size of the last axis")
         yield Weight("kernel", (features, self.gates * self.units))
@@ -167,13 +176,14 @@ def _about(layer: Op, fault: Mismatch, argument: str) -> Mismatch:
     return Mismatch(fault.code, message, hint=fault.hint, argument=argument)
 
 
-def _signature(layer: Op, x: TensorType, precision: str, argument: str) -> Signature:
-    """What the layer inside makes of `x`; its weights are frozen where it is."""
+def _signature(wrapper: Op, layer: Op, x: TensorType, precision: str, argument: str) -> Signature:
+    """What the layer inside makes of `x`; its weights are frozen where it is, or the wrapper."""
     try:
         inner = layer.signature({"0": x}, precision)
     except Mismatch as fault:
         raise _about(layer, fault, argument) from None
-    weights = tuple(replace(weight, trainable=weight.trainable and layer.trainable) for weight in inner.weights)
+    trainable = wrapper.trainable and layer.trainable
+    weights = tuple(replace(weight, trainable=weight.trainable and trainable) for weight in inner.weights)
     return replace(inner, weights=weights, warnings=tuple(_about(layer, fault, argument) for fault in inner.warnings))
 
 
@@ -195,7 +205,7 @@ class TimeDistributed(Wrapper):
         dtype = self.output_dtype([x.dtype], precision)
         # Keras casts floats on the way into the wrapper and nothing else: the layer inside sees integers as they are.
         inside = TensorType(tuple(rest), dtype if x.dtype in FLOATS else x.dtype)
-        inner = _signature(self.layer, inside, precision, "layer")
+        inner = _signature(self, self.layer, inside, precision, "layer")
         if inner.output is None:
             return Signature(None, inner.weights, None, inner.warnings)
         flops = None if steps is None or inner.flops is None else steps * inner.flops
@@ -253,8 +263,8 @@ class Bidirectional(Wrapper):
     def signature(self, inputs: Mapping[str, TensorType], precision: str) -> Signature:
         (x,) = inputs.values()
         forward, backward = self._both()
-        there = _signature(forward, x, precision, "layer")
-        back = _signature(backward, x, precision, "backward_layer" if self.backward_layer else "layer")
+        there = _signature(self, forward, x, precision, "layer")
+        back = _signature(self, backward, x, precision, "backward_layer" if self.backward_layer else "layer")
         assert there.output is not None, "a recurrent layer knows its output"
         shape = (*there.output.shape[:-1], forward.units * (2 if self.merge_mode == "concat" else 1))
         merge = {"concat": 0, "sum": 1, "mul": 1, "ave": 2}[self.merge_mode]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Annotated
+from typing import Annotated, Any
 
 from compiler.errors import did_you_mean, shown
 from compiler.settings import Annotation, field_error, is_number, rule
 
-Numbers = float | tuple["Numbers", ...]
+Numbers = float | tuple[Any, ...]
 """A number, or lists of them nested to any depth."""
 
 

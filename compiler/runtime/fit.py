@@ -68,6 +68,10 @@ class Outcome:
     timings: Mapping[str, float]
 
 
+class Diverged(ConfigError):
+    """E802: the loss, or the monitor of the best epoch, is no number."""
+
+
 @dataclass(slots=True)
 class _Clock:
     """Seconds by phase."""
@@ -96,8 +100,8 @@ def fit(
         progress: told how far it is.
 
     Raises:
-        ConfigError: E802, the loss became NaN or infinite (the best weights so far are saved); E801, Keras refuses a
-            layer; E602 to E604, model, loss and data do not go together.
+        Diverged: E802; the best weights so far are saved as `model.keras`.
+        ConfigError: E801, Keras refuses a layer; E602 to E604, model, loss and data do not go together.
     """
     clock = _Clock()
     progress = progress or Silent()
@@ -114,12 +118,12 @@ def fit(
     training = _Training(train, data, steps, metrics, out, clock)
     try:
         training.run(progress)
+    except Diverged:
+        training.save_best()
+        raise
     finally:
         progress.close()
-        if training.best_weights is not None:
-            model.set_weights(training.best_weights)
-            out.save("model.keras", lambda path: model.save(path))
-            clock.lap("save")
+    training.save_best()
     row = training.history[training.best_epoch - 1]
     scores = {"train": {key[6:]: value for key, value in row.items() if key.startswith("train.")}}
     for name, split in (("val", data.val), ("test", data.test)):
@@ -196,7 +200,17 @@ class _Training:
             progress.epoch(row)
             if self._ends(row):
                 self.stopped = "early_stopping"
-                return
+                break
+        if self.best_weights is None:
+            message = f"'{self.train.best.monitor}' was a finite number in no epoch"
+            raise Diverged([Fault("E802", message, hint="another train.best.monitor")])
+
+    def save_best(self) -> None:
+        """Give the model the weights of its best epoch, if there is one, and save it."""
+        if self.best_weights is not None:
+            self.steps.model.set_weights(self.best_weights)
+            self.out.save("model.keras", lambda path: self.steps.model.save(path))
+            self.clock.lap("save")
 
     def _epoch(self, epoch: int, count: int, advance: Any, progress: Progress) -> Row:
         """One pass over the training rows, and what it measured."""
@@ -243,7 +257,7 @@ class _Training:
         hint = f"a smaller train.optimizer.learning_rate (it is {rate:.3g} here), or train.optimizer.clipnorm=1.0"
         if self.best_epoch:
             hint += f"; the weights of epoch {self.best_epoch} are saved"
-        raise ConfigError([Fault("E802", f"{what} became {value} in epoch {when}", hint=hint)])
+        raise Diverged([Fault("E802", f"{what} became {value} in epoch {when}", hint=hint)])
 
 
 def _mode(monitor: str, modes: Mapping[str, Mode]) -> Mode:

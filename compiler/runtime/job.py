@@ -18,7 +18,7 @@ from compiler.runtime.data.source import DataSettings, read_data
 from compiler.runtime.training import TrainSettings, read_train
 from compiler.spec.compose import Composed, load_plugins
 from compiler.spec.freeze import frozen_text
-from compiler.spec.located import Map, validated
+from compiler.spec.located import Map, plain, validated
 from compiler.spec.source import model_loader, model_name, model_tree
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Plan:
     Attributes:
         name: the model's name.
         graph: the checked model.
-        train, data: typed settings; `data_section` keeps the places for the faults of the data themselves.
+        train, data: typed settings; their sections keep the places, for faults that only the data can show.
         model_yaml: the model's frozen spec.
         warnings: what was suspicious.
     """
@@ -43,6 +43,7 @@ class Plan:
     graph: CheckedGraph
     train: TrainSettings
     data: DataSettings
+    train_section: Map
     data_section: Map
     model_yaml: str
     warnings: tuple[Fault, ...]
@@ -76,6 +77,7 @@ def plan(composed: Composed) -> Plan:
         graph,
         train,
         data,
+        composed.section("train"),
         composed.section("data"),
         frozen_text(tree, load_model),
         tuple(diagnostics.faults),
@@ -97,6 +99,7 @@ def run(job: Plan, folder: Path, console: Console, overrides: Sequence[str] = ()
     from compiler.errors import render
     from compiler.runtime.data.load import load
     from compiler.runtime.progress import progress_on
+    from compiler.runtime.quiet import quiet
     from compiler.runtime.run import RunWriter, environment
 
     start = perf_counter()
@@ -104,9 +107,9 @@ def run(job: Plan, folder: Path, console: Console, overrides: Sequence[str] = ()
     if dataset.warnings:
         console.print(render(dataset.warnings), markup=False, highlight=False, soft_wrap=True)
     loaded = perf_counter()
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's remarks on the machine are no news to the user
-    from compiler.runtime.fit import fit
-
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with quiet():
+        from compiler.runtime.fit import fit
     imported = perf_counter()
     with RunWriter(folder, {"kind": "keras", "name": job.name, "overrides": list(overrides)}) as writer:
         writer.save_text("model.yaml", job.model_yaml)
@@ -132,7 +135,7 @@ def run(job: Plan, folder: Path, console: Console, overrides: Sequence[str] = ()
                     "rows": {"train": len(dataset.train), "val": len(dataset.val), "test": len(dataset.test)},
                     "fingerprints": dataset.fingerprints,
                 },
-                "train": job.train.model_dump(mode="json", serialize_as_any=True),
+                "config": {"train": plain(job.train_section), "data": plain(job.data_section)},
                 "seeds": {"train": job.train.seed, "split": job.data.split.seed},
                 "timings": {name: round(seconds, 3) for name, seconds in timings.items()},
                 "environment": environment(),
@@ -149,4 +152,3 @@ def summary(outcome: Outcome, folder: Path) -> str:
         f"{split}.{name} {value:.4f}" for split in ("val", "test") for name, value in outcome.metrics[split].items()
     )
     return f"{scores}  (epoch {outcome.best_epoch})\n{shown}"
-

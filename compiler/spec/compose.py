@@ -7,30 +7,31 @@ overrides lie over all, and each value of the result gets the place of whoever w
 from __future__ import annotations
 
 import importlib
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from hydra import version as hydra_version
 from hydra._internal.config_loader_impl import ConfigLoaderImpl  # compose() builds the same, but hides it
 from hydra._internal.config_repository import ConfigRepository
 from hydra._internal.utils import create_config_search_path
 from hydra.core.config_search_path import SearchPathQuery
+from hydra.core.default_element import ResultDefault
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
-from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from compiler.errors import ConfigError, Diagnostics, Fault, Place, Source, did_you_mean
+from compiler.errors import ConfigError, Diagnostics, Fault, Place, Source
+from compiler.spec.complaints import COMPLAINTS, explain
+from compiler.spec.files import find_file, read_source
 from compiler.spec.located import Leaf, Map, Seq, Tree, located
 from compiler.spec.overlay import delete, overlay, set_value
+from compiler.spec.overrides import override_place
 from compiler.spec.reader import read_tree
 
 CONFIG_NAME = "config"
@@ -111,6 +112,19 @@ class _Repository(ConfigRepository):
         return self.loaded[config_path]
 
 
+class _Loader(ConfigLoaderImpl):
+    """Remembers which files it composed, in order: listing them again would cost a fifth of the composition."""
+
+    def __init__(self, search_path: Any) -> None:
+        super().__init__(search_path)
+        self.repository = _Repository(search_path)
+        self.composed: Sequence[ResultDefault] | None = None
+
+    def _compose_config_from_defaults_list(self, defaults: Any, repo: Any) -> DictConfig:
+        self.composed = list(defaults)
+        return super()._compose_config_from_defaults_list(defaults, repo)
+
+
 def make_loader(config_dir: Path | None = None) -> ConfigLoaderImpl:
     """Hydra's loader over the shipped configuration and the user's own folder."""
     hydra_version.setbase(VERSION_BASE)
@@ -119,10 +133,10 @@ def make_loader(config_dir: Path | None = None) -> ConfigLoaderImpl:
     if config_dir is not None:
         if not config_dir.is_dir():
             raise ConfigError([Fault("E006", f"--config-dir: no folder {str(config_dir)!r}")])
-        search_path.prepend("command-line", f"file://{config_dir.resolve()}", SearchPathQuery(provider="schema", path=None))
-    loader = ConfigLoaderImpl(search_path)
-    loader.repository = _Repository(search_path)
-    return loader
+        search_path.prepend(
+            "command-line", f"file://{config_dir.resolve()}", SearchPathQuery(provider="schema", path=None)
+        )
+    return _Loader(search_path)
 
 
 def compose(overrides: Sequence[str], config_dir: Path | None = None, config_name: str = CONFIG_NAME) -> Composed:
@@ -137,8 +151,8 @@ def compose(overrides: Sequence[str], config_dir: Path | None = None, config_nam
     for _ in range(_MAX_RETRIES):
         try:
             cfg = loader.load_configuration(config_name, left, RunMode.RUN)
-        except (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError, AssertionError) as error:
-            blamed = _explain(error, left, loader, config_name, diagnostics)
+        except COMPLAINTS as error:
+            blamed = explain(error, left, loader, config_name, diagnostics)
             if blamed is None or blamed not in left:
                 break
             left.remove(blamed)  # go on without it, so that the next bad one is reported too
@@ -182,10 +196,12 @@ def locate(cfg: DictConfig, loader: ConfigLoaderImpl, config_name: str, override
 
 def _places(loader: ConfigLoaderImpl, config_name: str, overrides: Sequence[str], diagnostics: Diagnostics) -> Tree:
     """All files laid over each other, then the overrides: a tree whose places count, not its values."""
-    result = loader.compute_defaults_list(config_name, list(overrides), RunMode.RUN)
+    composed = loader.composed if isinstance(loader, _Loader) else None
+    if composed is None:
+        composed = loader.compute_defaults_list(config_name, list(overrides), RunMode.RUN).defaults
     source = find_file(loader, config_name)
     tree: Tree = Map({}, Place(read_source(source) if source else Source(config_name, ""), 1, 1))
-    for default in result.defaults:
+    for default in composed:
         path = find_file(loader, default.config_path or "")
         if path is None or (default.config_path or "").startswith("hydra"):
             continue
@@ -195,75 +211,18 @@ def _places(loader: ConfigLoaderImpl, config_name: str, overrides: Sequence[str]
         for key in reversed((default.package or "").split(".") if default.package else []):
             read = Map({key: read}, read.place, {key: read.place})
         tree = overlay(tree, read)
-    for override in result.config_overrides:
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
+        if loader.repository.group_exists(str(override.key_or_group)) or override.is_hydra_override():
+            continue  # it chose a file, or is Hydra's own
         place = override_place(override)
         path = tuple(str(override.key_or_group).split("."))
         tree = delete(tree, path) if override.is_delete() else set_value(tree, path, located(_value(override), place))
     return tree
 
 
-def override_place(override: Override) -> Place:
-    """The place of an override's value within its own text."""
-    text = as_typed(override.input_line or "")
-    start = text.find("=") + 1
-    return Place(Source(text, text, "override"), 1, start + 1, max(1, len(text) - start))
-
-
-def for_hydra(overrides: Sequence[str]) -> list[str]:
-    """The command line's overrides in the form that Hydra understands.
-
-    A mapping's keys may be quoted (`+model.patch={"*.conv": ...}`), which Hydra's grammar has not. And where
-    `model_file=PATH` is given no `model` is composed: the file is never handed to Hydra, `source.py` reads it and
-    lays `model.*` over it.
-    """
-    unquoted = [_unquoted_keys(text) for text in overrides]
-    if not any(re.fullmatch(r"\++model_file=.+|model_file=(?!null$).+", text) for text in unquoted):
-        return unquoted
-    rewritten = ["++" + text.lstrip("+") if text.lstrip("+").startswith("model.") else text for text in unquoted]
-    chosen = any(text.startswith(("model=", "~model")) for text in unquoted)
-    return rewritten if chosen else [*rewritten, "~model"]
-
-
-def _unquoted_keys(text: str) -> str:
-    if not re.search(r"""[{,]\s*["']""", text) or _parses(text):
-        return text
-    unquoted = re.sub(r"""([{,]\s*)(["'])([\w.*?-]+)\2\s*:""", r"\1\3:", text)
-    return unquoted if _parses(unquoted) else text
-
-
-def _parses(text: str) -> bool:
-    try:
-        OverridesParser.create().parse_overrides([text])
-    except HydraException:
-        return False
-    return True
-
-
-def as_typed(text: str) -> str:
-    """An override as the user wrote it, before `for_hydra`."""
-    return text.removeprefix("++") if text.startswith("++model.") else text
-
-
 def _value(override: Override) -> object:
     value = override.value()
     return value if isinstance(value, (dict, list, str, int, float, bool, type(None))) else str(value)
-
-
-def find_file(loader: ConfigLoaderImpl, config_path: str) -> Path | None:
-    """The file that Hydra reads for a config's path, or None where it is none of the file system's."""
-    name = config_path if config_path.endswith((".yaml", ".yml")) else f"{config_path}.yaml"
-    for source in loader.repository.get_sources():
-        if source.scheme() == "file" and source.is_config(config_path):
-            return Path(source.path) / name
-    return None
-
-
-def read_source(path: Path) -> Source:
-    """A file as a source, named as the user would type it."""
-    resolved = path.resolve()
-    here = Path.cwd()
-    name = str(resolved.relative_to(here)) if resolved.is_relative_to(here) else str(path)
-    return Source(name, path.read_text(encoding="utf-8", errors="replace"))
 
 
 # --- values ---
@@ -279,7 +238,9 @@ def resolved(value: object, places: Tree, cfg: DictConfig, path: str, diagnostic
             key = str(raw_key)  # pyright: ignore[reportUnknownArgumentType]  # as above
             child = places.get(key) if isinstance(places, Map) else None
             keys[key] = places.key_place(key) if isinstance(places, Map) else place
-            entries[key] = resolved(item, child or Leaf(None, place), cfg, f"{path}.{key}" if path else key, diagnostics)  # pyright: ignore[reportUnknownArgumentType]  # as above
+            entries[key] = resolved(
+                item, child or Leaf(None, place), cfg, f"{path}.{key}" if path else key, diagnostics
+            )  # pyright: ignore[reportUnknownArgumentType]  # as above
         return Map(entries, place, keys)
     if isinstance(value, list):
         items = places.items if isinstance(places, Seq) else ()
@@ -303,119 +264,3 @@ def resolved(value: object, places: Tree, cfg: DictConfig, path: str, diagnostic
     if value is None or isinstance(value, (str, int, float, bool)):
         return Leaf(value, place, raw)
     return Leaf(str(value), place)
-
-
-# --- Hydra's complaints ---
-
-
-def _explain(
-    error: Exception, overrides: Sequence[str], loader: ConfigLoaderImpl, config_name: str, diagnostics: Diagnostics
-) -> str | None:
-    """Turn an exception of Hydra's into a fault; gives the override to blame, where it is one."""
-    if isinstance(error, OverrideParseException):
-        text = error.override
-        hint = "key=value; quote a value with spaces, commas or colons: 'key=\"a: b\"'"
-        place = Place(Source(text, text, "override"), 1, 1, max(1, len(text)))
-        diagnostics.report("E007", "this is not an override", place, hint=hint)
-        return text
-    mark: Any = getattr(error, "problem_mark", None) or getattr(error.__cause__, "problem_mark", None)
-    if isinstance(error, yaml.YAMLError) and mark is None:
-        mark = getattr(error, "context_mark", None)
-    if mark is not None and mark.name and Path(mark.name).is_file():
-        read_tree(read_source(Path(mark.name)), diagnostics)
-        if not diagnostics.has_errors:
-            diagnostics.report("E001", _first_line(str(getattr(error, "problem", error))), Place(read_source(Path(mark.name)), mark.line + 1, mark.column + 1))
-        return None
-    if isinstance(error, yaml.YAMLError):
-        _unreadable(overrides, loader, config_name, error, diagnostics)
-        return None
-    parsed = _parsed(overrides)
-    if isinstance(error, MissingConfigException):
-        return _missing(error, parsed, diagnostics)
-    message = str(error)
-    for override in parsed:
-        line = override.input_line or ""
-        if f"'{override.key_or_group}'" in message or line in message:
-            _bad_key(error, override, overrides, loader, config_name, diagnostics)
-            return line
-    _unreadable(overrides, loader, config_name, error, diagnostics)
-    return None
-
-
-def _unreadable(overrides: Sequence[str], loader: ConfigLoaderImpl, config_name: str, error: Exception, diagnostics: Diagnostics) -> None:
-    """Find the file behind a failure by reading each that was named; else report Hydra's own words."""
-    chosen = [f"{override.key_or_group}/{override.value()}" for override in _parsed(overrides)]
-    for config_path in (config_name, *chosen):
-        path = find_file(loader, config_path)
-        if path is not None:
-            read_tree(read_source(path), diagnostics)
-    if not diagnostics.has_errors:
-        diagnostics.report("E007", _first_line(str(error)))
-
-
-def _parsed(overrides: Sequence[str]) -> list[Override]:
-    parsed: list[Override] = []
-    for text in overrides:
-        try:
-            parsed += OverridesParser.create().parse_overrides([text])
-        except HydraException:
-            continue
-    return parsed
-
-
-def _missing(error: MissingConfigException, parsed: Sequence[Override], diagnostics: Diagnostics) -> str | None:
-    wanted = str(error.missing_cfg_file)
-    group, _, option = wanted.rpartition("/")
-    options = [str(name) for name in error.options or ()]
-    hint = did_you_mean(option, options) or (f"one of {', '.join(options)}" if options else None)
-    for override in parsed:
-        if override.key_or_group == group and str(override.value()) == option:
-            diagnostics.report("E006", f"no {group} {option!r}", override_place(override), hint=hint)
-            return override.input_line
-    diagnostics.report("E006", f"no config {wanted!r}", hint=hint)
-    return None
-
-
-def _bad_key(
-    error: Exception,
-    override: Override,
-    overrides: Sequence[str],
-    loader: ConfigLoaderImpl,
-    config_name: str,
-    diagnostics: Diagnostics,
-) -> None:
-    text = override.input_line or ""
-    key = str(override.key_or_group)
-    hint = None
-    parent, _, last = key.rpartition(".")
-    cfg = _composed_with(loader, config_name, [line for line in overrides if line != text])
-    if cfg is not None:
-        node = OmegaConf.select(cfg, parent) if parent else cfg
-        names = [str(name) for name in node if name != "hydra"] if isinstance(node, DictConfig) else []
-        hint = did_you_mean(last, names)
-        if hint is None and isinstance(error, ConfigCompositionException) and "append" in str(error):
-            hint = (f"known here: {', '.join(names)}; " if names else "") + f"+{text} adds a new key"
-    start = text.find(key)
-    place = Place(Source(text, text, "override"), 1, max(0, start) + 1, len(key))
-    diagnostics.report("E007", f"cannot override {key!r}: {_reason(error)}", place, hint=hint)
-
-
-def _composed_with(loader: ConfigLoaderImpl, config_name: str, overrides: Sequence[str]) -> DictConfig | None:
-    """The configuration with these overrides, or with none where one of them has a fault of its own."""
-    for attempt in (list(overrides), []):
-        try:
-            return loader.load_configuration(config_name, attempt, RunMode.RUN)
-        except (HydraException, OmegaConfBaseException, yaml.YAMLError, ValueError, AssertionError):
-            continue
-    return None
-
-
-def _reason(error: Exception) -> str:
-    cause = error.__cause__
-    if cause is not None and "not in struct" in str(cause):
-        return "there is no such key"
-    return _first_line(str(cause or error))
-
-
-def _first_line(text: str) -> str:
-    return next((line.strip() for line in text.splitlines() if line.strip()), "unknown reason")

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from compiler.errors import Diagnostics, Note, Place
-from compiler.spec.expression import ExpressionError, evaluate, is_expression, parse
-from compiler.spec.located import Leaf, Map, Seq, Tree, located, plain
+from compiler.spec.expression import FAULTY, ExpressionError, Faulty, evaluate, is_expression, parse
+from compiler.spec.located import Leaf, Map, Seq, Tree, as_yaml, located, plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +56,35 @@ def _leaf(leaf: Leaf, env: Environment, diagnostics: Diagnostics, trail: tuple[s
         return leaf
     if not is_expression(text):
         return replace(leaf, value=text[1:]) if text.startswith("$$") else leaf
+    origins: list[tuple[str, Place]] = []
     try:
         expression = parse(text)
+        origins = [(name, env.origins[name]) for name in expression.names if name in env.origins]
         value = evaluate(expression, env.values)
-    except ExpressionError as error:
-        place = leaf.place
-        if place.width >= len(text):  # a plain word: its columns are the text's, so point at the part
-            place = replace(place, column=place.column + error.offset, width=max(1, len(text) - error.offset))
-        diagnostics.report(error.code, error.message, place, hint=error.hint, trail=trail, notes=leaf.notes)
+    except Faulty:
         raise Unevaluated from None
-    origins = [(name, env.origins[name]) for name in expression.names if name in env.origins]
+    except ExpressionError as error:
+        notes = (*leaf.notes, *_values(origins, env)) if error.code == "E203" else leaf.notes
+        place = _part(leaf.place, text, error)
+        diagnostics.report(error.code, error.message, place, hint=error.hint, trail=trail, notes=notes)
+        raise Unevaluated from None
     overridden = next((place for _, place in origins if place.overridden), None)
     if overridden is not None:
         return _noted(located(value, overridden), (Note(f"used here, in {text}", leaf.place),))
-    notes = tuple(Note(f"{name} is {env.values[name]!r}", place) for name, place in origins[:2])
-    return _noted(located(value, leaf.place), notes)
+    return _noted(located(value, leaf.place), _values(origins, env))
+
+
+def _values(origins: list[tuple[str, Place]], env: Environment) -> tuple[Note, ...]:
+    """What an expression's first variables are, and where they got it."""
+    return tuple(Note(f"{name} is {as_yaml(env.values[name])}", place) for name, place in origins[:2])
+
+
+def _part(place: Place, text: str, error: ExpressionError) -> Place:
+    """The part of an expression that is to blame, where the columns of `place` are those of `text`."""
+    if place.width != len(text):  # quoted, or an override
+        return place
+    rest = len(text) - error.offset
+    return replace(place, column=place.column + error.offset, width=max(1, min(error.width or rest, rest)))
 
 
 def _noted(tree: Tree, notes: tuple[Note, ...]) -> Tree:
@@ -84,7 +98,7 @@ def _noted(tree: Tree, notes: tuple[Note, ...]) -> Tree:
 def variables(section: Map, diagnostics: Diagnostics) -> Environment:
     """The environment that a `vars` section makes; variables may use each other in any order.
 
-    Every fault is reported; a variable that has one is given as None, so that its users raise no second fault.
+    Every fault is reported; a variable that has one is given as `FAULTY`, so that its users raise no second fault.
     """
     done: dict[str, object] = {}
     origins = {name: tree.place for name, tree in section.entries.items()}
@@ -95,7 +109,7 @@ def variables(section: Map, diagnostics: Diagnostics) -> Environment:
         if name in path:
             loop = " -> ".join((*path[path.index(name) :], name))
             diagnostics.report("E214", f"variables that need each other: {loop}", section.entries[name].place)
-            done[name] = None
+            done[name] = FAULTY
             return
         tree = section.entries[name]
         for used in sorted(_names(tree)):
@@ -106,7 +120,7 @@ def variables(section: Map, diagnostics: Diagnostics) -> Environment:
         try:
             done[name] = plain(compute(tree, Environment(dict(done), origins), diagnostics))
         except Unevaluated:
-            done[name] = None
+            done[name] = FAULTY
 
     for name in section.entries:
         if not name.isidentifier():

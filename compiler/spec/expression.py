@@ -57,11 +57,22 @@ class ExpressionError(Exception):
     Attributes:
         code: E201 (malformed), E202 (unknown variable) or E203 (cannot be computed).
         offset: where in the whole text, `$` included, counted from 0.
+        width: how many characters are to blame; None for all that follow.
     """
 
-    def __init__(self, code: str, message: str, offset: int = 0, hint: str | None = None) -> None:
+    def __init__(
+        self, code: str, message: str, offset: int = 0, hint: str | None = None, width: int | None = None
+    ) -> None:
         super().__init__(message)
-        self.code, self.message, self.offset, self.hint = code, message, offset, hint
+        self.code, self.message, self.offset, self.hint, self.width = code, message, offset, hint, width
+
+
+class Faulty(Exception):
+    """An expression uses a variable whose own fault is reported already."""
+
+
+FAULTY = object()
+"""The value of a variable that has a fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +107,11 @@ def parse(text: str) -> Expression:
     try:
         tree = ast.parse(stripped, mode="eval").body
     except SyntaxError as error:
-        offset = margin + max(0, (error.offset or 1) - 1)
-        raise ExpressionError("E201", f"bad expression: {error.msg}", min(offset, len(text) - 1)) from None
+        hint = "write and, or, not" if re.search(r"&|\||!(?!=)", text) else None
+        if not error.offset:  # Python has no place for what is missing at the end
+            raise ExpressionError("E201", "bad expression: it ends too early", len(text) - 1, hint) from None
+        offset = min(margin + error.offset - 1, len(text) - 1)
+        raise ExpressionError("E201", f"bad expression: {error.msg}", offset, hint, width=1) from None
     except (ValueError, RecursionError, MemoryError):
         raise ExpressionError("E201", "bad expression: nested too deeply") from None
     names = _check(tree, margin)
@@ -140,6 +154,7 @@ def evaluate(expression: Expression, variables: Mapping[str, object]) -> object:
 
     Raises:
         ExpressionError: E202 for an unknown variable, E203 where it cannot be computed.
+        Faulty: a variable has a fault of its own.
     """
     margin = len(expression.text) - len(expression.text.lstrip("$ "))
     try:
@@ -151,20 +166,22 @@ def evaluate(expression: Expression, variables: Mapping[str, object]) -> object:
 
 def _value(node: ast.expr, env: Mapping[str, object], margin: int) -> Any:
     def fail(reason: str) -> ExpressionError:
-        return ExpressionError("E203", reason, margin + node.col_offset)
+        return ExpressionError("E203", reason, margin + node.col_offset, width=(node.end_col_offset or 0) - node.col_offset)
 
     match node:
         case ast.Constant(value=value):
             return _capped(value)
         case ast.Name(id=name):
             if name in env:
+                if env[name] is FAULTY:
+                    raise Faulty
                 return env[name]
             if name in ("true", "false", "null"):
                 return {"true": True, "false": False, "null": None}[name]
             hint = did_you_mean(name, env) or (
                 f"known here: {', '.join(sorted(env))}" if env else "no variable is known here"
             )
-            raise ExpressionError("E202", f"unknown variable {name!r}", margin + node.col_offset, hint)
+            raise ExpressionError("E202", f"unknown variable {name!r}", margin + node.col_offset, hint, len(name))
         case ast.List(elts=items) | ast.Tuple(elts=items):
             return _capped([_value(item, env, margin) for item in items])
         case ast.BinOp(left=left, op=op, right=right):

@@ -125,12 +125,39 @@ def validated(
         return None
 
 
+def notes_of(tree: Tree) -> tuple[Note, ...]:
+    """The places that explain a value: its own, or those of a list's first item."""
+    if isinstance(tree, Leaf):
+        return tree.notes
+    return notes_of(tree.items[0]) if isinstance(tree, Seq) and tree.items else ()
+
+
 def trap_hint(tree: Tree) -> str | None:
     """A hint where YAML made something else of a bare word than a string."""
     if isinstance(tree, Leaf) and tree.raw is not None:
-        return f"YAML reads a bare {tree.raw} as {_yaml(tree.value)}: quote it ('{tree.raw}') to mean the text"
+        return f"YAML reads a bare {tree.raw} as {as_yaml(tree.value)}: quote it ('{tree.raw}') to mean the text"
     return None
 
 
-def _yaml(value: Value) -> str:
+def warn_of_traps(tree: Tree, diagnostics: Diagnostics) -> None:
+    """Warn of numbers that YAML 1.1 reads in base 8 or 60 (010 is 8, and 12:30 is 750), unless they raised an error."""
+    blamed = {(fault.place.source, fault.place.line, fault.place.column) for fault in diagnostics.faults if fault.place}
+
+    def visit(tree: Tree) -> None:
+        if not isinstance(tree, Leaf):
+            for child in tree.items if isinstance(tree, Seq) else tree.entries.values():
+                visit(child)
+        elif tree.raw is not None and type(tree.value) in (int, float):
+            place = tree.place
+            if (place.source, place.line, place.column) not in blamed:
+                base, numbers = ("60", "") if ":" in tree.raw else ("8", f"{int(tree.raw.replace('_', ''))} or ")
+                message = f"YAML reads a bare {tree.raw} as {tree.value}, a number in base {base}"
+                hint = f"write {numbers}{tree.value}, or quote it ('{tree.raw}') to mean the text"
+                diagnostics.report("W010", message, place, hint=hint)
+
+    visit(tree)
+
+
+def as_yaml(value: object) -> str:
+    """A value as YAML has it, for messages."""
     return "null" if value is None else str(value).lower() if isinstance(value, bool) else repr(value)

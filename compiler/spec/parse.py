@@ -6,11 +6,11 @@ from collections import ChainMap
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from compiler.errors import ConfigError, Diagnostics, Fault, Place, did_you_mean
+from compiler.errors import ConfigError, Diagnostics, Fault, Place, closest, did_you_mean
 from compiler.ops import OPS, REFUSED
+from compiler.ops.base import Op
 from compiler.ops.catalogue import names as catalogue_names
 from compiler.ops.catalogue import opaque
-from compiler.ops.base import Op
 from compiler.spec.expression import is_expression
 from compiler.spec.located import Leaf, Map, Seq, Tree, plain, trap_hint
 from compiler.spec.model import (
@@ -54,7 +54,6 @@ def find_op(name: str) -> type[Op] | None:
 
 def parse_model(tree: Map, diagnostics: Diagnostics, load_model: LoadModel) -> ModelSpec:
     """The spec of a whole model file. Faults go to `diagnostics`; what has none is parsed all the same."""
-    _warn_of_traps(tree, diagnostics)
     return _Parser(diagnostics, load_model).model(tree)
 
 
@@ -75,7 +74,7 @@ class _Parser:
 
     def model(self, tree: Map) -> ModelSpec:
         self.known_keys(tree, SECTIONS, "a model file")
-        if "layers" not in tree.entries:
+        if not _has(tree, "layers", SECTIONS):
             self.diagnostics.report("E116", "the model has no 'layers'", tree.place)
         blocks = self.blocks(tree.get("blocks"), {})
         return ModelSpec(
@@ -86,14 +85,14 @@ class _Parser:
             outputs=tree.get("outputs"),
             patch=self.patch(tree.get("patch"), blocks),
             models=self.models,
-            place=tree.place,
+            place=tree.key_place("layers"),
         )
 
     def inputs(self, tree: Map) -> tuple[InputSpec, ...]:
         one, many = tree.get("input"), tree.get("inputs")
         if one is not None and many is not None:
             self.diagnostics.report("E114", "a model has 'input' or 'inputs', not both", tree.key_place("inputs"))
-        if one is None and many is None:
+        if not _has(tree, "input", SECTIONS) and not _has(tree, "inputs", SECTIONS):
             self.diagnostics.report(
                 "E116",
                 "the model has no 'input'",
@@ -135,7 +134,7 @@ class _Parser:
         for name, body_map in bodies.items():
             self.known_keys(body_map, BLOCK_KEYS, f"block {name!r}")
             inner = self.blocks(body_map.get("blocks"), found)
-            if "layers" not in body_map.entries:
+            if not _has(body_map, "layers", BLOCK_KEYS):
                 self.diagnostics.report("E116", f"block {name!r} has no 'layers'", found[name].place)
             layers = self.layers(body_map.get("layers"), inner, f"blocks.{name}.layers")
             found[name] = replace(found[name], blocks=inner, layers=layers, output=body_map.get("output"))
@@ -210,10 +209,10 @@ class _Parser:
                 "E114", f"{where!r} must be a list of layer specs (got {describe(tree)})", tree.place
             )
             return ()
-        specs = (self.layer(item, blocks, f"{where}[{i}]") for i, item in enumerate(tree.items))
-        return tuple(spec for spec in specs if spec is not None)
+        return tuple(self.layer(item, blocks, f"{where}[{i}]") for i, item in enumerate(tree.items))
 
-    def layer(self, tree: Tree, blocks: Mapping[str, BlockSpec], where: str) -> LayerSpec | None:
+    def layer(self, tree: Tree, blocks: Mapping[str, BlockSpec], where: str) -> LayerSpec:
+        """The spec of one entry; one without an op where its form has a fault."""
         if isinstance(tree, Leaf) and isinstance(tree.value, str):
             tree = Map({"op": tree}, tree.place, {"op": tree.place})
         if not isinstance(tree, Map):
@@ -221,12 +220,12 @@ class _Parser:
             self.diagnostics.report(
                 "E113", f"a layer spec must be a name or a mapping (got {describe(tree)})", tree.place, hint=hint
             )
-            return None
+            return _unknown(empty_map(tree.place), where)
         name = string(tree.entries["name"]) if "name" in tree.entries else None
         op_tree, share = tree.get("op"), tree.get("share")
         if op_tree is None and share is None:
             self.no_op(tree, where)
-            return None
+            return _unknown(tree, where)
         if op_tree is not None and share is not None:
             self.diagnostics.report("E113", "a layer spec has 'op' or 'share', not both", tree.key_place("share"))
         op = string(op_tree) if op_tree is not None else None
@@ -234,9 +233,10 @@ class _Parser:
             self.diagnostics.report(
                 "E113", f"'op' must be a name (got {describe(op_tree)})", op_tree.place, hint=trap_hint(op_tree)
             )
-            return None
+            return _unknown(tree, where)
         label = f"{where} {name or op or 'share'!r}"
-        op_place = op_tree.place if op_tree is not None else tree.place
+        said = op_tree if op_tree is not None else share
+        op_place = said.place if said is not None else tree.place
         keys = {key: tree.entries[key] for key in RESERVED if key in tree.entries}
         rest = {key: value for key, value in tree.entries.items() if key not in RESERVED}
         args = Map(rest, tree.place, {key: tree.key_place(key) for key in rest})
@@ -280,7 +280,9 @@ class _Parser:
         bodies: dict[str, tuple[LayerSpec, ...]] = {}
         needed = STRUCTURAL[op][0]
         if needed not in spec.args.entries:
-            self.diagnostics.report("E105", f"{op!r} needs the argument {needed!r}", spec.op_place)
+            if not _has(spec.args, needed, STRUCTURAL[op]):
+                self.diagnostics.report("E105", f"{op!r} needs the argument {needed!r}", spec.op_place)
+            return replace(spec, op=None)
         for key in ("layers", "shortcut"):
             if key in spec.args.entries and key in STRUCTURAL[op]:
                 bodies[key] = self.layers(spec.args.entries[key], blocks, f"{where}.{key}")
@@ -372,11 +374,12 @@ def _implied(default: object) -> str:
     return kinds.get(type(default), "any")
 
 
-def _warn_of_traps(tree: Tree, diagnostics: Diagnostics) -> None:
-    """Warn of numbers that YAML 1.1 reads in base 8 or 60: 010 is 8, and 12:30 is 750."""
-    if isinstance(tree, Leaf):
-        if tree.raw is not None and not isinstance(tree.value, bool):
-            diagnostics.report("W010", f"YAML reads {tree.raw} as {tree.value}", tree.place, hint=trap_hint(tree))
-        return
-    for child in tree.items if isinstance(tree, Seq) else tree.entries.values():
-        _warn_of_traps(child, diagnostics)
+def _has(tree: Map, key: str, known: tuple[str, ...]) -> bool:
+    """Whether `key` is there, or an unknown key for which it is the hint."""
+    return key in tree.entries or any(name not in known and closest(name, known) == key for name in tree.entries)
+
+
+def _unknown(tree: Map, where: str) -> LayerSpec:
+    """The spec of an entry that has a fault: its name stays, so that references to it raise no second one."""
+    keys = {"name": tree.entries["name"]} if "name" in tree.entries else {}
+    return LayerSpec(None, None, keys, empty_map(tree.place), {}, tree.place, where, tree.place)

@@ -14,8 +14,8 @@ from typing import Any
 import yaml
 from omegaconf._utils import get_yaml_loader  # the rules by which OmegaConf reads scalars have no public name
 
-from compiler.errors import Diagnostics, Place, Source
-from compiler.spec.located import Leaf, Map, Seq, Tree, Value
+from compiler.errors import Diagnostics, Note, Place, Source
+from compiler.spec.located import Leaf, Map, Seq, Tree, Value, as_yaml
 
 _TRAP = re.compile(r"(?i)(yes|no|on|off)|[-+]?0[0-7_]+|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?")
 _Parser: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml where PyYAML was built with it
@@ -51,7 +51,7 @@ def read_tree(source: Source, diagnostics: Diagnostics, *, caps: Caps = OWN, str
     except _Stop:
         return None
     except yaml.YAMLError as error:
-        diagnostics.report("E001", *_syntax(error, source))
+        _report_syntax(error, source, diagnostics)
         return None
 
 
@@ -69,6 +69,7 @@ class _Open:
     keys: dict[str, Place] = field(default_factory=dict[str, Place])
     pending: str | None = None  # the key whose value comes next
     merging: bool = False  # ... and that key is `<<`
+    skipping: bool = False  # ... and that key has a fault
     anchor: str | None = None
 
     def close(self) -> Tree:
@@ -146,15 +147,15 @@ class _Reader:
         elif not isinstance(value, str) and not (type(value) is int and raw is None):
             quote = f"quote it ('{event.value}') to mean the text"
             self.diagnostics.report(
-                "E009", f"a key must be a string (YAML reads {event.value} as {value!r})", place, hint=quote
+                "E009", f"a key must be a string (YAML reads a bare {event.value} as {as_yaml(value)})", place, hint=quote
             )
+            top.skipping = True
         key = str(event.value)
         if key in top.entries and not top.merging:
-            self.diagnostics.report(
-                "E003", f"duplicate key {key!r}", place, hint=f"it stands in line {top.keys[key].line} too"
-            )
+            notes = (Note("it stands here already", top.keys[key]),)
+            self.diagnostics.report("E003", f"duplicate key {key!r}", place, notes=notes)
         top.pending = key
-        if not top.merging:
+        if not top.merging and not top.skipping:
             top.keys[key] = place
 
     def put(self, tree: Tree, anchor: str | None) -> None:
@@ -172,9 +173,9 @@ class _Reader:
         elif top.merging and isinstance(tree, Map):
             top.entries = {**tree.entries, **top.entries}
             top.keys = {**tree.keys, **top.keys}
-        else:
+        elif not top.skipping:
             top.entries[top.pending] = tree
-        top.pending, top.merging = None, False
+        top.pending, top.merging, top.skipping = None, False, False
 
     def refuse(self, what: str, place: Place) -> None:
         if self.strict:
@@ -209,14 +210,40 @@ def _scalar(text: str) -> tuple[Value, str | None]:
     return value, text if _TRAP.fullmatch(text) else None
 
 
-def _syntax(error: yaml.YAMLError, source: Source) -> tuple[str, Place]:
-    """The parser's complaint in one line, and where."""
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
+def _report_syntax(error: yaml.YAMLError, source: Source, diagnostics: Diagnostics) -> None:
+    """The parser's complaint: where it stopped, and where what it was reading begins."""
+    problem = str(getattr(error, "problem", None) or getattr(error, "reason", None) or error)
     context = getattr(error, "context", None)
-    message = f"{problem} ({context})" if context else str(problem)
-    if mark is None:
+    lines = source.text.splitlines()
+    stopped, began = (_mark(getattr(error, name, None), source) for name in ("problem_mark", "context_mark"))
+    place = stopped or began
+    if place is None:  # characters that YAML does not allow have a position only
         position = getattr(error, "position", 0)
         before = source.text[: position if isinstance(position, int) else 0]
-        return message, Place(source, before.count("\n") + 1, len(before) - before.rfind("\n"))
-    return message, Place(source, mark.line + 1, mark.column + 1)
+        place = Place(source, before.count("\n") + 1, len(before) - before.rfind("\n"))
+    elif began is not None and place.line > len(lines):  # the end of the file: say what is open
+        place, problem = began, f"{problem} before the end of the file"
+    notes = (Note(str(context), began),) if context and began and began != place else ()
+    message = f"{problem} ({context})" if context and not notes else problem
+    diagnostics.report("E001", message, place, hint=_syntax_hint(problem, place, lines), notes=notes)
+
+
+def _mark(mark: Any, source: Source) -> Place | None:
+    return None if mark is None else Place(source, mark.line + 1, mark.column + 1)
+
+
+def _syntax_hint(problem: str, place: Place, lines: list[str]) -> str | None:
+    """What most likely caused a syntax error."""
+    line = lines[place.line - 1] if place.line <= len(lines) else ""
+    here = line[place.column - 1 : place.column]
+    if here == "\t" or line[: len(line) - len(line.lstrip())].count("\t"):
+        return "YAML indents with spaces, not with tabs"
+    if re.search(r"[{\[,:]\s*\$\{", line):
+        return "inside {...} and [...] quote an interpolation: '${...}'"
+    if "alias" in problem or here == "*":
+        return "quote a text that begins with '*'"
+    if here in ("%", "@", "`", "&", "!"):
+        return f"quote a text that begins with {here!r}"
+    if "mapping values" in problem:
+        return "quote a text with ': ' in it, and begin a new line for a new key"
+    return None

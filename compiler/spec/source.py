@@ -9,7 +9,8 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from compiler.errors import Diagnostics, Place, Source, did_you_mean
-from compiler.spec.compose import Composed, find_file, read_source, resolved
+from compiler.spec.compose import Composed, resolved
+from compiler.spec.files import find_file, read_source
 from compiler.spec.located import Leaf, Map, Seq, Tree, located, plain
 from compiler.spec.model import NESTED
 from compiler.spec.overlay import overlay

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import cast
 
 from compiler.ir import CheckedGraph, CheckedNode, shape_text
@@ -39,7 +40,10 @@ class Group:
 
 
 def grouped(graph: CheckedGraph) -> Group:
-    """The groups of a graph, as a tree. A path with one thing below it is no group of its own."""
+    """The groups of a graph, as a tree.
+
+    A path with one thing below it, or with the copies of a repeat alone, is no group of its own.
+    """
     children: dict[str, dict[str, None]] = {"": {}}
     for node in graph:
         path, _, _ = node.name.rpartition(".")
@@ -56,8 +60,17 @@ def grouped(graph: CheckedGraph) -> Group:
         for child in children[path]:
             members += [child] if child in names else []
             members += [made[child]] if child in made else []
+        members = [inner for member in members for inner in (_copies(member) or (member,))]
         made[path] = members[0] if len(members) == 1 and path else Group(path, tuple(members))
     return cast("Group", made[""])
+
+
+def _copies(member: str | Group) -> tuple[str | Group, ...]:
+    """The members of a group that has nothing but a repeat's copies: their labels say its name already."""
+    if isinstance(member, str):
+        return ()
+    copies = all(isinstance(inner, Group) and inner.name.rpartition(".")[2].isdigit() for inner in member.members)
+    return member.members if copies else ()
 
 
 def owners(root: Group) -> dict[str, Group]:
@@ -85,9 +98,10 @@ def label_of(group: Group, parent: Group) -> str:
 
 
 def short_name(node: CheckedNode, group: Group) -> str | None:
-    """A node's name inside its group's box, or None where it only repeats the op."""
+    """A node's name inside its group's box, or None where it only repeats what the box says."""
     inner = node.name[len(group.name) + 1 :] if group.name else node.name
-    return None if re.fullmatch(re.escape(node.node.op) + r"(_\d+)?", inner) else inner
+    said = {node.node.op.lower(), family(node), *gist(node).split()}
+    return None if re.sub(r"_\d+$", "", inner).lower() in said else inner
 
 
 def family(node: CheckedNode) -> str:
@@ -95,6 +109,11 @@ def family(node: CheckedNode) -> str:
     op, inner = node.node.op, node.node.args.get("layer")
     if op == "TimeDistributed" and isinstance(inner, Mapping):
         op = str(cast("Mapping[str, object]", inner).get("op", op))
+    return _family_of(op)
+
+
+@cache
+def _family_of(op: str) -> str:
     return next(name for name, pattern in _FAMILIES.items() if re.fullmatch(pattern, op))
 
 

@@ -20,10 +20,9 @@ import keras
 from compiler.errors import Diagnostics
 from compiler.ir import CheckedGraph, Node
 from compiler.ops import OPS, NamedOp, Op
-from compiler.ops.objects import KerasObject
+from compiler.ops.catalogue import opaque
+from compiler.ops.objects import OBJECTS, KerasObject
 from compiler.settings import Settings, non_defaults, validate
-
-_ENDINGS = {"initializer": "initializers", "regularizer": "regularizers", "constraint": "constraints"}
 
 
 def build(graph: CheckedGraph, name: str = "model") -> keras.Model:
@@ -60,37 +59,50 @@ def build(graph: CheckedGraph, name: str = "model") -> keras.Model:
 
 
 def layer(op: str, args: Mapping[str, object], name: str) -> Any:
-    """The Keras layer of type `op`, not yet built.
+    """The Keras layer of type `op`, not yet built; for `Input`, its tensor.
 
     Args:
-        op: a declared op, or the name of another layer of Keras.
+        op: a declared op, or a layer of the catalogue.
         args: plain values; what belongs to the call or is the compiler's own is left out.
         name: the layer's name.
     """
-    cls = OPS.get(op)
-    if cls is None:
-        return getattr(keras.layers, op)(name=name, **{key: _undeclared(key, value) for key, value in args.items()})
-    return _declared(validate(cls, args), name)
+    return _layer(validate(_op(op), args), name)
 
 
 def to_keras(value: object, argument: str = "layer") -> Any:
     """A field's value as Keras takes it: records become objects of Keras, within lists too.
 
     Args:
-        argument: the field's name, which a layer inside an argument gets for its name, so that the names of
-            its weights do not depend on what was built before.
+        argument: the field's name. A layer inside an argument gets it for its name, so that the names of its weights
+            do not depend on what was built before.
     """
     if isinstance(value, Op):
-        return _declared(value, argument)
+        return _layer(value, argument)
     if isinstance(value, KerasObject):
         return getattr(getattr(keras, f"{value.kind}s"), type(value).__name__)(**_fields(value))
     if isinstance(value, (list, tuple)):
         items = cast(list[object] | tuple[object, ...], value)
         return type(items)(to_keras(item, f"{argument}_{i}") for i, item in enumerate(items))
+    if isinstance(value, Mapping) and "op" in value:  # fields of the catalogue are not typed: their names tell
+        arguments = dict(cast(Mapping[str, object], value))
+        known = next(known for kind, known in OBJECTS.items() if argument.endswith(kind))
+        return to_keras(validate(known[str(arguments.pop("op"))], arguments))
     return value
 
 
-def _declared(record: Op, name: str) -> Any:
+def keras_class(cls: type[Op]) -> Any:
+    """What `cls.keras` names: `keras.layers.Dense`, or the class of a plugin, whose module may be imported only now."""
+    module, _, name = cls.keras.rpartition(".")
+    return getattr(importlib.import_module(module), name)
+
+
+def _op(name: str) -> type[Op]:
+    cls = OPS.get(name) or opaque(name)
+    assert cls is not None, "a checked graph has known ops"
+    return cls
+
+
+def _layer(record: Op, name: str) -> Any:
     cls = type(record)
     left_out = {*cls.call_arguments, *getattr(cls, "extras", ())}
     return keras_class(cls)(name=name, **{key: value for key, value in _fields(record).items() if key not in left_out})
@@ -101,40 +113,17 @@ def _fields(record: Settings) -> dict[str, Any]:
     return {key: to_keras(getattr(record, key), key) for key in non_defaults(record)}
 
 
-def keras_class(cls: type[Op]) -> Any:
-    """The class that `cls.keras` names: `keras.layers.Dense`, or that of a plugin, whose module is imported by then."""
-    module, _, name = cls.keras.rpartition(".")
-    return getattr(importlib.import_module(module), name)
-
-
-def _undeclared(argument: str, value: object) -> Any:
-    """A plain value of a layer without a declaration: the argument's name, else the object's, tells what it is."""
-    if isinstance(value, list):
-        return [_undeclared(f"{argument}_{i}", item) for i, item in enumerate(cast(list[object], value))]
-    if not isinstance(value, Mapping) or "op" not in value:
-        return value
-    arguments = dict(cast(Mapping[str, object], value))
-    op = str(arguments.pop("op"))
-    ending = next((ending for ending in _ENDINGS if argument.endswith(ending)), None)
-    if ending is None and (op in OPS or hasattr(keras.layers, op)):
-        return layer(op, arguments, argument)
-    modules = [getattr(keras, name) for name in ([_ENDINGS[ending]] if ending else _ENDINGS.values())]
-    module = next((found for found in modules if hasattr(found, op)), keras.layers)
-    return getattr(module, op)(**arguments)
-
-
 def _called(made: Any, node: Node, tensors: Mapping[str, Any]) -> Any:
     """The output of the layer `made` for the node's operands."""
-    cls = OPS.get(node.op)
-    arguments = {key: node.args[key] for key in (cls.call_arguments if cls else ()) if key in node.args}
-    listed = [tensors[operand.node] for operand in node.inputs if operand.argument is None]
-    named = {operand.argument: tensors[operand.node] for operand in node.inputs if operand.argument is not None}
-    if getattr(cls, "listed", False) and issubclass(cls, NamedOp):
+    cls = _op(node.op)
+    arguments = {key: node.args[key] for key in cls.call_arguments if key in node.args}
+    if not issubclass(cls, NamedOp):
+        xs = [tensors[operand.node] for operand in node.inputs]
+        return made(xs if cls.arity == "many" else xs[0], **arguments)
+    named = {str(operand.argument): tensors[operand.node] for operand in node.inputs}
+    if getattr(cls, "listed", False):
         return made([named[key] for key in cls.operands if key in named], **arguments)
-    if not listed:
-        return made(**named, **arguments)
-    many = len(listed) > 1 or (cls is not None and cls.arity == "many")
-    return made(listed if many else listed[0], **named, **arguments)
+    return made(**named, **arguments)
 
 
 def _inputs(graph: CheckedGraph, tensors: Mapping[str, Any]) -> Any:
@@ -161,8 +150,8 @@ def _policy(precision: str) -> Iterator[None]:
 
 
 def _first_line(error: Exception) -> str:
-    """What Keras says first; an error inside a call is wrapped, and stands between the marks of bold type."""
-    text = str(error)
+    """What Keras says first, without what it wraps around an error inside a call: the error itself is in bold type."""
+    text = str(error).rpartition("Error encountered:")[2]
     _, marked, rest = text.partition("\x1b[1m")
     inner = rest.partition("\x1b[0m")[0] if marked else text
     lines = [line.strip() for line in inner.splitlines() if line.strip()]

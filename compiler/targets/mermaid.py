@@ -32,10 +32,15 @@ def to_mermaid(graph: CheckedGraph) -> str:
     """
     ids = _ids(node.name for node in graph)
     nodes = {node.name: node for node in graph}
-    lines = ["flowchart TD", *_nodes(grouped(graph), nodes, ids)]
+    root = grouped(graph)
+    groups = _ids(_names(root), prefix="g_")
+    lines = ["flowchart TD", *_nodes(root, nodes, ids, groups)]
     lines += [f"  {line}" for line in _edges(graph, ids)]
     used = {family(node) for node in graph}
-    lines += [f"  classDef {name} fill:{fill},stroke:{line},color:#1c2430" for name, (fill, line) in _STYLES.items() if name in used]
+    if groups:
+        lines += ["  classDef group fill:#64748b14,stroke:#64748b80", f"  class {','.join(groups.values())} group"]
+    styles = [(name, *colours) for name, colours in _STYLES.items() if name in used]
+    lines += [f"  classDef {name} fill:{fill},stroke:{line},color:#1c2430" for name, fill, line in styles]
     return "\n".join(lines) + "\n"
 
 
@@ -54,8 +59,7 @@ def _ids(names: Iterable[str], prefix: str = "n_") -> dict[str, str]:
     return ids
 
 
-def _nodes(root: Group, nodes: dict[str, CheckedNode], ids: dict[str, str]) -> Iterator[str]:
-    groups = _ids(_names(root), prefix="g_")
+def _nodes(root: Group, nodes: dict[str, CheckedNode], ids: dict[str, str], groups: dict[str, str]) -> Iterator[str]:
     stack: list[tuple[Group, Iterator[str | Group]]] = [(root, iter(root.members))]
     while stack:
         group, members = stack[-1]
@@ -73,11 +77,12 @@ def _nodes(root: Group, nodes: dict[str, CheckedNode], ids: dict[str, str]) -> I
 
 
 def _names(root: Group) -> Iterator[str]:
+    """The names of all groups inside."""
     stack = [root]
     while stack:
-        group = stack.pop()
-        yield group.name
-        stack += [member for member in group.members if isinstance(member, Group)]
+        inner = [member for member in stack.pop().members if isinstance(member, Group)]
+        yield from (group.name for group in inner)
+        stack += inner
 
 
 def _shape(node: CheckedNode, group: Group) -> str:

@@ -8,11 +8,12 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 
 from compiler.ir import CheckedGraph, CheckedNode
 from compiler.targets.diagram import FAMILIES, family, gist, grouped, label_of, output_text, owners, short_name
 from compiler.targets.svg_layout import LABEL, Box, Frame, Layout, Point, layout
-from compiler.targets.svg_text import SMALL, fitted, number, text, width_of
+from compiler.targets.svg_text import fitted, number, text, width_of
 from compiler.targets.table import count_text, known_totals, plural
 
 _SIZE = 11.5  # of the op's letters
@@ -101,8 +102,6 @@ class _Words:
     @staticmethod
     def of(node: CheckedNode, name: str | None) -> _Words:
         words = gist(node)
-        if name in words.split():
-            name = None
         if node.node.shares is not None:
             name = f"weights of {node.node.shares}"
         return _Words(node.node.op, words, name, output_text(node), family(node) in ("merge", "input"))
@@ -175,7 +174,9 @@ def _header(graph: CheckedGraph, width: float) -> tuple[list[str], float]:
         step = 14 + width_of(name) + 14
         if x and x + step - 14 > width:
             x, y = 0.0, y + 16
-        lines.append(f'<g class="node {name}"><rect x="{number(x)}" y="{number(y)}" width="10" height="10" rx="3"/></g>')
+        lines.append(
+            f'<g class="node {name}"><rect x="{number(x)}" y="{number(y)}" width="10" height="10" rx="3"/></g>'
+        )
         lines.append(text(name, x + 15, y + 8.5, "soft"))
         x += step + 2
     return lines, y + 32
@@ -200,7 +201,7 @@ def _label(frame: Frame, passing: Sequence[float]) -> tuple[str, float]:
     """A group's label and where it begins: the first room between the edges that enter at the top, else the widest."""
     label = label_of(frame.group, frame.parent)
     stops = [frame.box.x + 4, *sorted(passing), frame.box.right - 4]
-    rooms = [(a + 6, b - a - 12) for a, b in zip(stops, stops[1:], strict=False)]
+    rooms = [(a + 6, b - a - 12) for a, b in pairwise(stops)]
     wanted = width_of(label, bold=True)
     start, room = next((room for room in rooms if room[1] >= wanted), max(rooms, key=lambda room: room[1]))
     return fitted(label, room, bold=True), start
@@ -211,7 +212,7 @@ def _passing(plan: Layout) -> list[list[float]]:
     tops = sorted((frame.box.y, at) for at, frame in enumerate(plan.frames))
     passing: list[list[float]] = [[] for _ in plan.frames]
     for points in plan.edges.values():
-        for (x, y), (x_next, y_next) in zip(points, points[1:], strict=False):
+        for (x, y), (x_next, y_next) in pairwise(points):
             if x != x_next:
                 continue
             for _, at in tops[bisect_left(tops, (y - LABEL, -1)) : bisect_right(tops, (y_next, len(tops)))]:
@@ -235,7 +236,7 @@ def _edges(plan: Layout) -> Iterator[str]:
 
 def _segments(points: Sequence[Point]) -> Iterator[str]:
     end = points[-1][1] - _TIP + 1
-    for (x, y), (x_next, y_next) in zip(points, points[1:], strict=False):
+    for (x, y), (x_next, y_next) in pairwise(points):
         start, stop = f"M{number(x)} {number(min(y, end))}", min(y_next, end)
         if x == x_next:
             if y < stop:

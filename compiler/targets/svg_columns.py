@@ -11,9 +11,10 @@ from bisect import bisect_left, insort
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 ROUNDS = 12  # of looking for a better order
-STEPS = 24  # of moving blocks within one order
+STEPS, FINE_STEPS = 24, 3000  # of moving blocks within one order; of moving one block in the final one
 NODE_GAP, LANE_GAP = 26.0, 15.0
 
 
@@ -69,18 +70,18 @@ def place(items: Sequence[Item], links: Sequence[Link]) -> None:
     ends = [(number[id(link.a)], number[id(link.b)]) for link in links]
     _measure(items, ends)
     order = _depth_first(items, ends)
-    best, best_cost, stale = [0.0] * len(items), float("inf"), 0
-    for turn in range(ROUNDS):
+    best, best_cost, stale = order, float("inf"), 0
+    for turn in range(ROUNDS if len(items) > 1 else 1):
         xs = _positions(items, links, ends, order)
         cost = sum(abs(xs[a] + link.out - xs[b] - link.into) for link, (a, b) in zip(links, ends, strict=True))
         better = cost < best_cost - 0.5
         if better:
-            best, best_cost = xs, cost
+            best, best_cost = order, cost
         stale = 0 if better else stale + 1
-        if stale == 4:
+        last, order = order, _barycentres(items, links, ends, order, xs, downwards=turn % 2 == 0)
+        if stale == 4 or (turn % 2 and order == last):
             break
-        order = _barycentres(items, links, ends, order, xs, downwards=turn % 2 == 0)
-    for item, x in zip(items, best, strict=True):
+    for item, x in zip(items, _positions(items, links, ends, best, finely=True), strict=True):
         item.x = x
 
 
@@ -149,7 +150,11 @@ def _barycentres(
 
 
 def _positions(
-    items: Sequence[Item], links: Sequence[Link], ends: Sequence[tuple[int, int]], order: Sequence[int]
+    items: Sequence[Item],
+    links: Sequence[Link],
+    ends: Sequence[tuple[int, int]],
+    order: Sequence[int],
+    finely: bool = False,
 ) -> list[float]:
     """Left edges that keep `order` in every row."""
     rows: dict[int, list[int]] = defaultdict(list)
@@ -162,7 +167,7 @@ def _positions(
     for i, item in enumerate(items):
         blocks[block_of[i]].lane &= item.lane
     for row in rows.values():
-        for i, j in zip(row, row[1:], strict=False):
+        for i, j in pairwise(row):
             gap = LANE_GAP if items[i].lane or items[j].lane else NODE_GAP
             least = offset[i] + items[i].width + gap - offset[j]
             apart = blocks[block_of[i]].apart
@@ -172,7 +177,7 @@ def _positions(
             shift = offset[b] + link.into - offset[a] - link.out
             blocks[block_of[a]].pulls.append((block_of[b], shift))
             blocks[block_of[b]].pulls.append((block_of[a], -shift))
-    at = _solve(blocks)
+    at = _solve(blocks, max(STEPS, FINE_STEPS // len(blocks)) if finely else STEPS)
     return [at[block_of[i]] + offset[i] for i in range(len(items))]
 
 
@@ -193,19 +198,19 @@ def _straight(
     up = [link.a.up if link.up is None else link.up for link in links]
     down = [link.b.down if link.down is None else link.down for link in links]
 
-    def onwards(candidates: list[int], side: int, length: Sequence[int]) -> tuple[int, int] | None:
+    def onwards(candidates: list[int], side: int) -> tuple[int, int] | None:
         """The link that goes on straight: the longer of two ways or the middle one, past edges that go round; the two
         in the middle where an even number leads to one item."""
         ways = [at for at in candidates if up[at] and down[at]] or candidates
         ways.sort(key=lambda at: (rank[ends[at][side]], links[at].out, links[at].into))
-        if len(ways) == 2 and length[ways[0]] != length[ways[1]]:
-            longer = max(ways, key=lambda at: length[at])
-            return longer, longer
+        lengths = [up[at] + down[at] for at in ways]
+        if len(ways) == 2 and lengths[0] != lengths[1]:
+            return (ways[0], ways[0]) if lengths[0] > lengths[1] else (ways[1], ways[1])
         middle = ways[(len(ways) - 1) // 2], ways[len(ways) // 2]
         return middle if len({ends[at][side] for at in (ways if len(ways) % 2 == 0 else middle)}) == 1 else None
 
-    wanted = {onwards(ats, 0, up) for ats in above.values()}
-    chosen = [pair for ats in below.values() if (pair := onwards(ats, 1, down)) in wanted and pair is not None]
+    wanted = {onwards(ats, 0) for ats in above.values()}
+    chosen = [pair for ats in below.values() if (pair := onwards(ats, 1)) in wanted and pair is not None]
     kept: dict[int, list[tuple[int, int]]] = {}
     straight: list[tuple[int, int, float]] = []
     for at, other in chosen:
@@ -215,9 +220,7 @@ def _straight(
             kept[row] = [(rank[i], rank[i]) for i in rows[row] if items[i].last > row]
         pair = (rank[a], rank[b])
         near = bisect_left(kept[row], pair)
-        if (near == 0 or kept[row][near - 1][1] < pair[1]) and (
-            near == len(kept[row]) or kept[row][near][1] > pair[1]
-        ):
+        if (near == 0 or kept[row][near - 1][1] < pair[1]) and (near == len(kept[row]) or kept[row][near][1] > pair[1]):
             insort(kept[row], pair)
             shifts = [links[i].out - links[i].into for i in (at, other)]
             straight.append((a, b, sum(shifts) / 2))
@@ -238,7 +241,7 @@ def _blocks(items: Sequence[Item], straight: Sequence[tuple[int, int, float]]) -
     return block, offset
 
 
-def _solve(blocks: Sequence[_Block]) -> list[float]:
+def _solve(blocks: Sequence[_Block], steps: int) -> list[float]:
     """Positions of blocks: near the mean of what pulls them, apart as they must be.
 
     Pushing to the right from the left end, and to the left from the right end, both keep all distances; so does
@@ -246,7 +249,7 @@ def _solve(blocks: Sequence[_Block]) -> list[float]:
     """
     order = _left_to_right(blocks)
     at = [0.0] * len(blocks)
-    for step in range(STEPS):
+    for step in range(steps):
         wish = [
             (x + sum(at[other] + shift for other, shift in block.pulls) / len(block.pulls)) / 2 if block.pulls else x
             for x, block in zip(at, blocks, strict=True)
@@ -259,7 +262,7 @@ def _solve(blocks: Sequence[_Block]) -> list[float]:
             for j, least in blocks[i].apart.items():
                 leftwards[i] = min(leftwards[i], leftwards[j] - least)
         new = [(right + left) / 2 for right, left in zip(rightwards, leftwards, strict=True)]
-        still = max((abs(x - y) for x, y in zip(at, new, strict=True)), default=0.0) < 0.25
+        still = max((abs(x - y) for x, y in zip(at, new, strict=True)), default=0.0) < 0.01
         at = new
         if still and step:
             break
@@ -268,7 +271,7 @@ def _solve(blocks: Sequence[_Block]) -> list[float]:
 
 
 def _settle(blocks: Sequence[_Block], order: Sequence[int], at: list[float]) -> None:
-    """Move each block, within its room, to where the lines to it bend least (the median); a lane to one end of its way."""
+    """Move each block, within its room, to where its lines bend least (their median); a lane to one end of its way."""
     least: list[list[tuple[int, float]]] = [[] for _ in blocks]
     for i, block in enumerate(blocks):
         for j, distance in block.apart.items():

@@ -8,11 +8,12 @@ its items from left to right (barycentres, Sugiyama et al. 1981) and x positions
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import pairwise
 
 from compiler.targets.diagram import Group
+from compiler.targets.svg_cells import Cell, around, cells, chain_of, groups_of, set_rows
 from compiler.targets.svg_columns import Item, Link, place
 
 Point = tuple[float, float]
@@ -20,6 +21,7 @@ Point = tuple[float, float]
 PAD = 10.0  # between a group's box and what is in it
 LABEL = 20.0  # the same above, where its label stands
 GAP = 22.0  # the least height between two rows, for edges to change columns
+STEEP, MOST = 0.07, 26.0  # how much higher it is for each unit that edges go sideways, and at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,20 +73,15 @@ class Layout:
     edges: Mapping[tuple[str, str], tuple[Point, ...]]
 
 
-@dataclass(slots=True, eq=False)
-class _Place(Item):
-    """A node or a group: rows `first` to `last`; `x` counts from the left of the group around it."""
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Heights, by row: of the nodes' upper and lower sides, of the room for edges above and below these."""
 
-    name: str = ""
-    parent: _Place | None = None
-    group: Group | None = None
-    height: float = 0
-    rows: int = 1
-    depth: int = 0
-    children: list[_Place] = field(default_factory=list["_Place"])
-    edges: list[tuple[_Place, _Place]] = field(default_factory=list[tuple["_Place", "_Place"]])  # between children
-    lanes: dict[str, Item] = field(default_factory=dict[str, Item])  # by the node that they come from
-    steps: list[tuple[Item, Item, tuple[_Place, _Place]]] = field(default_factory=list[tuple[Item, Item, "tuple[_Place, _Place]"]])
+    upper: Sequence[float]
+    lower: Sequence[float]
+    enter: Sequence[float]
+    leave: Sequence[float]
+    margins: Mapping[Cell, tuple[float, float]]  # of groups: over the first row, under the last
 
 
 def layout(root: Group, sizes: Mapping[str, tuple[float, float]], edges: Iterable[tuple[str, str]]) -> Layout:
@@ -95,166 +92,33 @@ def layout(root: Group, sizes: Mapping[str, tuple[float, float]], edges: Iterabl
         sizes: width and height by node name.
         edges: pairs of node names.
     """
-    leaves: dict[str, _Place] = {}
-    top = _tree(root, sizes, leaves)
+    top, leaves = cells(root, sizes)
     pairs = [(leaves[a], leaves[b]) for a, b in dict.fromkeys(edges)]
-    while not _assign(top, pairs):
-        pass
-    outer_first = _groups(top)
-    for place_ in reversed(outer_first):
-        _rank(place_)
-    for place_ in outer_first:
-        for child in place_.children:
-            child.first += place_.first
-            child.last = child.first + child.rows - 1
-    chains = {(a.name, b.name): _chain(a, b) for a, b in pairs}
-    for place_ in reversed(outer_first):
-        _columns(place_)
-    return _finish(top, outer_first, leaves, chains)
+    set_rows(top, pairs)
+    chains = {(a.name, b.name): chain_of(a, b) for a, b in pairs}
+    groups = groups_of(top)
+    for group in reversed(groups):
+        _set_columns(group)
+    for group in groups:
+        for item in (*group.children, *group.lanes.values()):
+            item.x += group.x
+    rows = _rows(top, groups, list(leaves.values()), list(chains.values()))
+    nodes = {name: _node_box(leaf, rows) for name, leaf in leaves.items()}
+    frames = tuple(_frame(group, rows) for group in groups[1:])
+    ways = {
+        (a, b): ((nodes[a].middle, nodes[a].bottom), *_bends(chain, rows), (nodes[b].middle, nodes[b].y))
+        for (a, b), chain in chains.items()
+    }
+    return Layout(top.width, rows.leave[-1], nodes, frames, ways)
 
 
-def _tree(root: Group, sizes: Mapping[str, tuple[float, float]], leaves: dict[str, _Place]) -> _Place:
-    top = _Place(group=root)
-    stack = [top]
-    while stack:
-        place_ = stack.pop()
-        assert place_.group is not None
-        for member in place_.group.members:
-            if isinstance(member, Group):
-                child = _Place(name=member.name, parent=place_, group=member, depth=place_.depth + 1)
-                stack.append(child)
-            else:
-                width, height = sizes[member]
-                child = _Place(name=member, parent=place_, depth=place_.depth + 1, width=width, height=height)
-                leaves[member] = child
-            place_.children.append(child)
-    return top
-
-
-def _groups(top: _Place) -> list[_Place]:
-    """All groups, outer ones first."""
-    found = [top]
-    for place_ in found:
-        found += [child for child in place_.children if child.group]
-    return found
-
-
-def _assign(top: _Place, pairs: Sequence[tuple[_Place, _Place]]) -> bool:
-    """Give each edge to the innermost group around it; dissolve groups on a cycle, and say whether there was none."""
-    groups = _groups(top)
-    for place_ in groups:
-        place_.edges = []
-    for source, target in pairs:
-        a, b = source, target
-        while a.parent is not b.parent:
-            if a.depth >= b.depth:
-                assert a.parent is not None
-                a = a.parent
-            else:
-                assert b.parent is not None
-                b = b.parent
-        assert a.parent is not None
-        a.parent.edges.append((a, b))
-    cyclic = [child for place_ in groups for child in _on_cycles(place_)]
-    for place_ in sorted(cyclic, key=lambda place_: place_.depth, reverse=True):
-        around = place_.parent
-        assert around is not None
-        at = around.children.index(place_)
-        around.children[at : at + 1] = place_.children
-        for child in place_.children:
-            child.parent = around
-    if cyclic:
-        for place_ in _groups(top):
-            for child in place_.children:
-                child.depth = place_.depth + 1
-    return not cyclic
-
-
-def _on_cycles(place_: _Place) -> list[_Place]:
-    """The groups among the children that stand on a cycle of the children (or between two)."""
-    left = set(place_.children)
-    for forward in (True, False):
-        degree = dict.fromkeys(left, 0)
-        beyond: dict[_Place, list[_Place]] = defaultdict(list)
-        for a, b in place_.edges:
-            if a in left and b in left:
-                degree[b if forward else a] += 1
-                beyond[a if forward else b].append(b if forward else a)
-        free = [child for child, count in degree.items() if not count]
-        for child in free:
-            for other in beyond[child]:
-                degree[other] -= 1
-                if not degree[other]:
-                    free.append(other)
-        left -= set(free)
-    return [child for child in place_.children if child in left and child.group]
-
-
-def _rank(place_: _Place) -> None:
-    """Rows of the children within the group, by longest path; the group's own count of rows."""
-    degree = dict.fromkeys(place_.children, 0)
-    after: dict[_Place, list[_Place]] = defaultdict(list)
-    for a, b in place_.edges:
-        degree[b] += 1
-        after[a].append(b)
-    free = [child for child in place_.children if not degree[child]]
-    for child in free:
-        for other in after[child]:
-            other.first = max(other.first, child.first + child.rows)
-            degree[other] -= 1
-            if not degree[other]:
-                free.append(other)
-    place_.rows = max((child.first + child.rows for child in place_.children), default=1)
-    place_.last = place_.rows - 1
-
-
-def _chain(source: _Place, target: _Place) -> list[Item]:
-    """What an edge passes from source to target, lanes made on the way; its steps are kept by the groups they are in."""
-    down = [target]
-    around = target.parent
-    outside = {id(group) for group in _upwards(source)}
-    while around is not None and id(around) not in outside:
-        down.append(around)
-        around = around.parent
-    passed: list[Item] = [source]
-    up = source
-    while (group := up.parent) is not None and group is not around:
-        passed += _run(group, (source, target), up, None)
-        up = group
-    assert around is not None
-    passed += _run(around, (source, target), up, down[-1])
-    for group, inner in zip(reversed(down), reversed(down[:-1]), strict=False):
-        passed += _run(group, (source, target), None, inner)
-    return [*passed, target]
-
-
-def _upwards(place_: _Place) -> Iterable[_Place]:
-    while place_.parent is not None:
-        place_ = place_.parent
-        yield place_
-
-
-def _run(group: _Place, edge: tuple[_Place, _Place], above: _Place | None, below: _Place | None) -> list[Item]:
-    """An edge's way inside one group, from a child (or the upper side) to a child (or the lower side): a lane or none."""
-    first = above.last + 1 if above else group.first
-    last = below.first - 1 if below else group.last
-    lanes: list[Item] = []
-    if first <= last:
-        lane = group.lanes.setdefault(edge[0].name, Item(first=first, last=last, lane=True))
-        lane.last = max(lane.last, last)
-        lanes.append(lane)
-    stops = [*([above] if above else []), *lanes, *([below] if below else [])]
-    group.steps += [(a, b, edge) for a, b in zip(stops, stops[1:], strict=False)]
-    return lanes
-
-
-def _columns(group: _Place) -> None:
+def _set_columns(group: Cell) -> None:
     """Put the children and lanes of a group side by side, the groups in it being done; set the group's width."""
     links: dict[tuple[int, int, float, float], Link] = {}
-    for a, b, (source, target) in group.steps:
-        out, up = _port(a, source, source) if isinstance(a, _Place) else (0.0, None)
-        into, down = _port(b, target, source) if isinstance(b, _Place) else (0.0, None)
-        links.setdefault((id(a), id(b), out, into), Link(a, b, out, into, up, down))
+    for step in group.steps:
+        out, up = _port(step.a, step.source, step.source)
+        into, down = _port(step.b, step.target, step.source)
+        links.setdefault((id(step.a), id(step.b), out, into), Link(step.a, step.b, out, into, up, down))
     items: list[Item] = [*group.children, *group.lanes.values()]
     place(items, list(links.values()))
     left = min((item.x for item in items), default=0.0)
@@ -264,75 +128,72 @@ def _columns(group: _Place) -> None:
     group.width = max((item.x + item.width for item in items), default=0.0) + pad
 
 
-def _port(item: _Place, end: _Place, source: _Place) -> tuple[float, int | None]:
-    """Where an edge from `source` meets `item`, its `end` or a group around that: from the item's left; and the `up`
-    or `down` of what it meets there."""
-    if item is end:
+def _port(item: Item, end: Cell, source: Cell) -> tuple[float, int | None]:
+    """Where an edge from `source` meets `item`: a lane, its `end`, or a group around that.
+
+    Returns:
+        The distance from the item's left; and the `up` or `down` of what the edge meets inside a group.
+    """
+    if item is end or not isinstance(item, Cell):
         return item.width / 2, None
-    inside = [end, *_upwards(end)]
+    leaves = end is source
+    inside = [end, *around(end)]
     x = 0.0
     for child in reversed(inside[: inside.index(item)]):
-        at_side = child.last == item.last if end is source else child.first == item.first
+        at_side = child.last == item.last if leaves else child.first == item.first
         if not at_side:
             lane = item.lanes[source.name]
-            return x + lane.x, lane.up if end is source else lane.down
-        x += child.x
-        item = child
-    return x + item.width / 2, item.up if end is source else item.down
+            return x + lane.x, lane.up if leaves else lane.down
+        x, item = x + child.x, child
+    return x + item.width / 2, item.up if leaves else item.down
 
 
-def _finish(
-    top: _Place,
-    groups: Sequence[_Place],
-    leaves: Mapping[str, _Place],
-    chains: Mapping[tuple[str, str], Sequence[Item]],
-) -> Layout:
-    """Positions in the whole drawing, rows made as high as they must be."""
-    for group in groups:
-        for item in (*group.children, *group.lanes.values()):
-            item.x += group.x
-    rows = range(top.rows)
-    heights = [0.0] * top.rows
-    for leaf in leaves.values():
+def _rows(top: Cell, groups: Sequence[Cell], leaves: Sequence[Cell], chains: Sequence[Sequence[Item]]) -> _Rows:
+    """Rows as high as their nodes, and between them room for frames, for labels and for edges to go sideways."""
+    heights, over, under, aside = ([0.0] * top.rows for _ in range(4))
+    for leaf in leaves:
         heights[leaf.first] = max(heights[leaf.first], leaf.height)
-    over, under = [0.0] * top.rows, [0.0] * top.rows
-    margins: dict[int, tuple[float, float]] = {}
+    margins: dict[Cell, tuple[float, float]] = {}
     for group in reversed(groups[1:]):
         nested = [child for child in group.children if child.group]
-        above = LABEL + max((margins[id(c)][0] for c in nested if c.first == group.first), default=0.0)
-        below = PAD + max((margins[id(c)][1] for c in nested if c.last == group.last), default=0.0)
-        margins[id(group)] = above, below
+        above = LABEL + max((margins[child][0] for child in nested if child.first == group.first), default=0.0)
+        below = PAD + max((margins[child][1] for child in nested if child.last == group.last), default=0.0)
+        margins[group] = above, below
         over[group.first] = max(over[group.first], above)
         under[group.last] = max(under[group.last], below)
-    aside = [0.0] * top.rows  # how far edges go sideways below each row
-    for chain in chains.values():
-        for a, b in zip(chain, chain[1:], strict=False):
+    for chain in chains:
+        for a, b in pairwise(chain):
             aside[b.first - 1] = max(aside[b.first - 1], abs(_middle(a) - _middle(b)))
     upper, lower, y = [0.0] * top.rows, [0.0] * top.rows, 0.0
-    for row in rows:
+    for row in range(top.rows):
         upper[row] = y + over[row]
         lower[row] = upper[row] + heights[row]
-        y = lower[row] + under[row] + (GAP + min(26.0, aside[row] * 0.07) if row < rows[-1] else 0.0)
-    nodes = {
-        name: Box(leaf.x, (upper[leaf.first] + lower[leaf.first] - leaf.height) / 2, leaf.width, leaf.height)
-        for name, leaf in leaves.items()
-    }
-    frames: list[Frame] = []
-    for group in groups[1:]:
-        assert group.group is not None and group.parent is not None and group.parent.group is not None
-        above, below = margins[id(group)]
-        y_top = upper[group.first] - above
-        box = Box(group.x, y_top, group.width, lower[group.last] + below - y_top)
-        frames.append(Frame(group.group, group.parent.group, box))
-    edges: dict[tuple[str, str], tuple[Point, ...]] = {}
-    for (source, target), chain in chains.items():
-        points = [(nodes[source].middle, nodes[source].bottom)]
-        for a, b in zip(chain, chain[1:], strict=False):
-            row = b.first - 1
-            if abs(_middle(a) - _middle(b)) > 0.01:
-                points += [(_middle(a), lower[row] + under[row]), (_middle(b), upper[row + 1] - over[row + 1])]
-        edges[source, target] = (*points, (nodes[target].middle, nodes[target].y))
-    return Layout(top.width, y, nodes, tuple(frames), edges)
+        y = lower[row] + under[row] + GAP + min(MOST, aside[row] * STEEP)
+    enter = [side - room for side, room in zip(upper, over, strict=True)]
+    leave = [side + room for side, room in zip(lower, under, strict=True)]
+    return _Rows(upper, lower, enter, leave, margins)
+
+
+def _node_box(leaf: Cell, rows: _Rows) -> Box:
+    y = (rows.upper[leaf.first] + rows.lower[leaf.first] - leaf.height) / 2
+    return Box(leaf.x, y, leaf.width, leaf.height)
+
+
+def _frame(group: Cell, rows: _Rows) -> Frame:
+    above, below = rows.margins[group]
+    y = rows.upper[group.first] - above
+    box = Box(group.x, y, group.width, rows.lower[group.last] + below - y)
+    parent = group.parent.group if group.parent else None
+    assert group.group is not None and parent is not None, "a frame is a group's, in a group"
+    return Frame(group.group, parent, box)
+
+
+def _bends(chain: Sequence[Item], rows: _Rows) -> Iterable[Point]:
+    """Both ends of each curve on the way of an edge."""
+    for a, b in pairwise(chain):
+        if abs(_middle(a) - _middle(b)) > 0.01:
+            yield _middle(a), rows.leave[b.first - 1]
+            yield _middle(b), rows.enter[b.first]
 
 
 def _middle(item: Item) -> float:

@@ -29,9 +29,7 @@ def fitted(words: str, room: float, size: float = SMALL, bold: bool = False) -> 
     return elided(words, length) if length else ""
 
 
-def text(
-    words: str, x: float, y: float, kind: str, size: float = SMALL, bold: bool = False, end: bool = False
-) -> str:
+def text(words: str, x: float, y: float, kind: str, size: float = SMALL, bold: bool = False, end: bool = False) -> str:
     """A text element of class `kind` that begins (or ends) at x, with its baseline at y."""
     anchor = ' text-anchor="end"' if end else ""
     length = number(width_of(words, size, bold))

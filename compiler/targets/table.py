@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 _COLUMNS = ("layer", "op", "output", "from", "shares", "params", "FLOPs")
 _NUMBERS = ("params", "FLOPs")
 _BETWEEN = "  "
-_ELIDED = ("from", "shares", "layer", "op")
-_PART = re.compile(r"(?<![\w…-])([A-Za-z_])[\w-]{2,}(?=\.)")
+_PART = re.compile(r"(?<![\w-])([A-Za-z_])[\w-]+(?=\.)")
 _LEAST = 12  # characters that an elided cell keeps
 _STYLES = {"op": "cyan", "from": "dim", "shares": "magenta"}
 
@@ -126,26 +125,27 @@ def _footer(graph: CheckedGraph) -> list[str]:
 
 
 def _fitted(widths: Mapping[str, int], room: int) -> dict[str, int]:
-    """`widths` with the widest of the elidable columns made narrower until all fit, or nothing is left to give."""
+    """`widths` made narrower until all fit or nothing is left to give: references first, then names and ops."""
     fitted = dict(widths)
-    elidable = [name for name in _ELIDED if name in fitted]
-    while sum(fitted.values()) > room:
-        widest = max(elidable, key=lambda name: (fitted[name], -_ELIDED.index(name)))
-        if fitted[widest] <= _LEAST:
-            break
-        fitted[widest] -= 1
+    for elidable in (("from", "shares"), ("layer", "op")):
+        names = [name for name in elidable if name in fitted]
+        while names and sum(fitted.values()) > room:
+            widest = max(names, key=lambda name: fitted[name])
+            if fitted[widest] <= _LEAST:
+                break
+            fitted[widest] -= 1
     return fitted
 
 
 def elided(text: str, width: int, mark: str = "…") -> str:
-    """`text` in `width` characters: the leading parts of dotted names go first, then the middle of what is left.
+    """`text` in `width` characters: leading parts of dotted names become initials, then the middle of all goes.
 
-    >>> elided("middle.0.sep.1.SeparableConv2D", 26)
-    'm….0.s….1.SeparableConv2D'
-    >>> elided("middle.0.sep.1.SeparableConv2D", 16)
-    'm….0.…ableConv2D'
+    >>> elided("middle.0.sep.1.SeparableConv2D", 24)
+    'm.0.s.1.SeparableConv2D'
+    >>> elided("middle.0.sep.1.SeparableConv2D", 20)
+    'm.0.s.1…arableConv2D'
     """
-    while len(text) > width and (shorter := _PART.sub(rf"\g<1>{mark}", text, count=1)) != text:
+    while len(text) > width and (shorter := _PART.sub(r"\g<1>", text, count=1)) != text:
         text = shorter
     if len(text) <= width:
         return text

@@ -15,6 +15,7 @@ from tests.ops.drawing import (
     INTEGER,
     REGULARIZER,
     Draw,
+    mostly,
     optional,
     shapes,
 )
@@ -47,9 +48,9 @@ def dense() -> SearchStrategy[Draw]:
     args = st.one_of(
         st.fixed_dictionaries(needed, optional=rest | weight("kernel")),
         st.fixed_dictionaries(needed, optional=rest | LORA),
-        st.fixed_dictionaries(needed, optional=rest | LORA | {"kernel_constraint": CONSTRAINT}),
+        st.fixed_dictionaries(needed | LORA, optional=rest | {"kernel_constraint": CONSTRAINT}),
     )
-    return with_args(args, one(st.one_of(*[shapes(1, 4)] * 9, st.just(())), ANY_DTYPE))
+    return with_args(args, one(mostly(shapes(1, 4), st.just(())), ANY_DTYPE))
 
 
 # --- EinsumDense -----------------------------------------------------------------------------
@@ -69,21 +70,25 @@ WRONG = (
 @st.composite
 def einsum_dense(draw: st.DrawFn) -> Draw:
     """Equations that mostly hold, with sizes that mostly fit."""
-    equation = draw(st.sampled_from(RIGHT * 3 + WRONG))
+    equation = draw(mostly(st.sampled_from(RIGHT), st.sampled_from(WRONG)))
     entering, _, leaving = equation.replace(".", "").replace("->", ",").replace(" ", "").partition(",")
     leaving = leaving.rpartition(",")[2]
-    hidden = draw(st.integers(0, 3)) if "..." in equation else draw(st.sampled_from([0] * 9 + [1]))
+    hidden = draw(st.integers(0, 3)) if "..." in equation else draw(mostly(st.just(0), st.just(1)))
     before = equation.startswith("...") and hidden
     rank = max(0, len(entering) + hidden - 1)
-    x = draw(shapes(rank, rank, size=4))
+    x = draw(mostly(shapes(rank, rank, size=4, unknown=False), shapes(rank, rank, size=4), one_in=3))
     sizes = dict(zip(entering if before else entering[1:], x[max(0, hidden - 1) :] if before else x, strict=False))
     named = leaving if before else leaving[1:]
     free = st.integers(1, 4)
-    output = [draw(st.one_of(*[st.sampled_from([sizes.get(d, draw(free)), sizes.get(d)])] * 9, free)) for d in named]
-    output = [draw(free) if size is None and letter not in sizes else size for letter, size in zip(named, output)]
-    output += draw(st.sampled_from([[]] * 12 + [[3]]))
+    fitting = [st.sampled_from([None, sizes[letter]]) if letter in sizes else free for letter in named]
+    output = [draw(mostly(fits, free, one_in=20)) for fits in fitting] + draw(
+        mostly(st.just([]), st.just([3]), one_in=20)
+    )
     short = len(output) == 1 and output[0] is not None and draw(st.booleans())
-    bias = draw(st.one_of(st.none(), st.sets(st.sampled_from(leaving[-2:] or "z")).map("".join), st.just("z")))
+    fixed = "".join(letter for letter, size in zip(named, output, strict=False) if size is not None)
+    bias = draw(
+        st.one_of(st.none(), mostly(st.just(fixed[-1:] or None), st.sampled_from(["z", "", leaving[-2:], fixed])))
+    )
     args: dict[str, object] = {"equation": equation, "output_shape": output[0] if short else output}
     args |= {"bias_axes": bias} if bias is not None and draw(st.booleans()) else {}
     args |= draw(optional(**LAYER, activation=ACTIVATION, **weight("bias")))
@@ -101,11 +106,20 @@ def embedding() -> SearchStrategy[Draw]:
     return with_args(args, one(shapes(0, 3), ANY_DTYPE))
 
 
+SIZE = st.one_of(st.none(), st.integers(0, 9))
+
 DRAWS: dict[str, SearchStrategy[Draw]] = {
+    "Input": st.builds(
+        lambda args: Draw(args, ()),
+        st.fixed_dictionaries(
+            {"shape": st.lists(mostly(SIZE, st.just(-1), one_in=20), max_size=4)},
+            optional={"dtype": st.one_of(st.none(), ANY_DTYPE, st.just("string")), "batch_size": st.integers(1, 4)},
+        ),
+    ),
     "Dense": dense(),
     "EinsumDense": einsum_dense(),
     "Embedding": embedding(),
-    "Identity": with_args(optional(**LAYER), one(shapes(0, 4), ANY_DTYPE)),
+    "Identity": with_args(optional(dtype=DTYPE), one(shapes(0, 4), ANY_DTYPE)),
     "Masking": with_args(optional(**LAYER, mask_value=st.sampled_from([0.0, -1, 2.5])), one(shapes(0, 4), ANY_DTYPE)),
 }
 

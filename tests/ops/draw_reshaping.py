@@ -6,14 +6,14 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from tests.ops.draw_core import ANY_DTYPE, LAYER, one, with_args
-from tests.ops.drawing import DATA_FORMAT, Draw, optional, shapes, sizes
+from tests.ops.drawing import DATA_FORMAT, Draw, mostly, optional, shapes, sizes
 
 Args = SearchStrategy[dict[str, object]]
 
 
 def ranked(rank: int) -> SearchStrategy[Draw]:
     """One input, seldom of another rank."""
-    return one(st.one_of(*[shapes(rank)] * 9, shapes(max(0, rank - 1), rank + 1)), ANY_DTYPE)
+    return one(mostly(shapes(rank, size=12), shapes(max(0, rank - 1), rank + 1)), ANY_DTYPE)
 
 
 @st.composite
@@ -25,7 +25,7 @@ def reshape(draw: st.DrawFn) -> Draw:
         dims = [dims[0] * dims[1], *dims[2:]]
     if dims and draw(st.booleans()):
         dims[draw(st.integers(0, len(dims) - 1))] = -1
-    target = draw(st.one_of(st.just(dims), st.lists(st.integers(-1, 6), max_size=4), st.just([-2])))
+    target = draw(mostly(st.just(dims), st.one_of(st.lists(st.integers(-1, 6), max_size=4), st.just([-2])), one_in=3))
     return Draw({"target_shape": target, **draw(optional(**LAYER))}, (x,), {"0": draw(ANY_DTYPE)})
 
 
@@ -33,17 +33,17 @@ def reshape(draw: st.DrawFn) -> Draw:
 def permute(draw: st.DrawFn) -> Draw:
     x = draw(shapes(0, 4))
     right = st.permutations(range(1, len(x) + 1))
-    dims = draw(st.one_of(*[right] * 4, st.lists(st.integers(0, 3), max_size=3)))
+    dims = draw(mostly(right, st.lists(st.integers(0, 3), max_size=3), one_in=4))
     return Draw({"dims": dims, **draw(optional(**LAYER))}, (x,), {"0": draw(ANY_DTYPE)})
 
 
 def margins(rank: int) -> SearchStrategy[object]:
     """One number, or for each axis one number or one for either end."""
-    return st.one_of(st.integers(0, 3), st.lists(sizes(2, 0, 3), min_size=rank, max_size=rank))
+    return st.one_of(st.integers(0, 2), st.lists(sizes(2, 0, 3), min_size=rank, max_size=rank))
 
 
 def at_borders(argument: str, rank: int, *, data_format: bool) -> SearchStrategy[Draw]:
-    border: SearchStrategy[object] = sizes(2, 0, 3) if rank == 1 else margins(rank)
+    border: SearchStrategy[object] = sizes(2, 0, 2) if rank == 1 else margins(rank)
     more = {"data_format": DATA_FORMAT} if data_format else {}
     return with_args(optional(**LAYER, **{argument: border}, **more), ranked(rank + 1))
 

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -299,7 +300,7 @@ def test_predictions_with_pickles_are_refused(tmp_path: Path) -> None:
 
 def test_the_environment_is_that_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
-    found = environment()
+    found: Any = environment()
     assert found["python"] == ".".join(map(str, sys.version_info[:3]))
     assert found["cpus"] == os.cpu_count()
     assert found["packages"]["numpy"] == np.__version__ and "keras" in found["packages"]

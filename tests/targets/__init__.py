@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from compiler.errors import Place
 from compiler.ir import CheckedGraph, CheckedNode, Node, Operand, Output, TensorType
 from compiler.ops import OPS
+from compiler.ops.catalogue import opaque
 from compiler.settings import non_defaults, validate
 
 
@@ -43,10 +44,8 @@ def checked(
 
 
 def _checked(given: Node, types: dict[str, TensorType | None], precision: str) -> CheckedNode:
-    cls = OPS.get(given.op)
-    if cls is None:
-        types[given.name] = None
-        return CheckedNode(given, None, (), None)
+    cls = OPS.get(given.op) or opaque(given.op)
+    assert cls is not None, given.op
     op = validate(cls, given.args)
     inputs = {operand.argument or str(i): types[operand.node] for i, operand in enumerate(given.inputs)}
     known = {key: found for key, found in inputs.items() if found is not None}

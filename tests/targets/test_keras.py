@@ -9,12 +9,18 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from hypothesis import assume, given, settings
 
 from compiler.errors import ConfigError, Place, Source
+from compiler.ir import Shape
+from compiler.ops import OPS, NamedOp, UnaryOp
+from compiler.settings import Number
 from compiler.targets.keras import build
+from tests.ops.drawing import Draw
+from tests.ops.test_against_keras import DRAWS, Refusal, built, infer, stripped
 from tests.targets import checked, node
 
-layers = keras.layers
+layers: Any = keras.layers  # Keras annotates arguments narrower than it takes them
 
 
 def same(ours: keras.Model, theirs: keras.Model, *inputs: np.ndarray) -> None:
@@ -137,7 +143,7 @@ def test_objects_inside_arguments() -> None:
                 "dense", "Dense", "input", units=4,
                 kernel_initializer={"op": "Identity", "gain": 2.0}, bias_initializer="Ones",
                 kernel_regularizer={"op": "L1L2", "l1": 0.1, "l2": 0.2}, activity_regularizer={"op": "L2", "l2": 0.3},
-                kernel_constraint={"op": "MaxNorm", "max_value": 3.0},
+                kernel_constraint={"op": "MaxNorm", "max_value": 3},
             ),
             node("identity", "Identity", "dense"),
             node("both", "Bidirectional", "identity", merge_mode="sum", layer={
@@ -150,13 +156,13 @@ def test_objects_inside_arguments() -> None:
     y = layers.Dense(
         4, kernel_initializer=keras.initializers.Identity(2.0), bias_initializer="ones",
         kernel_regularizer=keras.regularizers.L1L2(0.1, 0.2), activity_regularizer=keras.regularizers.L2(0.3),
-        kernel_constraint=keras.constraints.MaxNorm(3.0), name="dense",
+        kernel_constraint=keras.constraints.MaxNorm(3), name="dense",
     )(x)  # fmt: skip
     y = layers.Identity(name="identity")(y)
     lstm = layers.LSTM(2, return_sequences=True, kernel_regularizer=keras.regularizers.L2(0.1), name="layer")
     y = layers.Bidirectional(lstm, merge_mode="sum", name="both")(y)
     y = layers.TimeDistributed(layers.Dense(3, trainable=False, name="layer"), name="each")(y)
-    np.testing.assert_array_equal(model.get_layer("dense").kernel, 2 * np.eye(4))
+    np.testing.assert_array_equal(values(model.get_layer("dense").kernel), 2 * np.eye(4))
     same(model, keras.Model(x, y, name="model"), images(4, 4))
     assert len(model.losses) == 4
 
@@ -190,22 +196,73 @@ def test_what_goes_into_the_call_and_what_is_only_ours() -> None:
 def test_layers_without_a_declaration() -> None:
     model = build(
         checked(
-            node("input", "Input", shape=[6, 3]),
-            node("rnn", "RNN", "input", return_sequences=True, cell={"op": "StackedRNNCells", "cells": [
-                {"op": "GRUCell", "units": 3, "kernel_regularizer": {"op": "L2", "l2": 0.5}},
-                {"op": "SimpleRNNCell", "units": 4, "recurrent_initializer": {"op": "Identity", "gain": 0.5}},
-            ]}),
-            node("last", "Discretization", "rnn", bin_boundaries=[-0.5, 0.5]),
+            node("input", "Input", shape=[6, 6, 3]),
+            node("lstm", "ConvLSTM1D", "input", filters=2, kernel_size=3, return_sequences=True,
+                 kernel_regularizer={"op": "l2", "l2": 0.5}, bias_constraint={"op": "MaxNorm"},
+                 kernel_initializer={"op": "RandomNormal", "stddev": 0.5}, recurrent_initializer="zeros"),
+            node("last", "Discretization", "lstm", bin_boundaries=[-0.5, 0.5]),
         )
     )  # fmt: skip
-    x = layers.Input((6, 3), name="input")
-    cells = [
-        layers.GRUCell(3, kernel_regularizer=keras.regularizers.L2(0.5), name="cells_0"),
-        layers.SimpleRNNCell(4, recurrent_initializer=keras.initializers.Identity(0.5), name="cells_1"),
-    ]
-    y = layers.RNN(layers.StackedRNNCells(cells, name="cell"), return_sequences=True, name="rnn")(x)
+    x = layers.Input((6, 6, 3), name="input")
+    y = layers.ConvLSTM1D(
+        2, 3, return_sequences=True, kernel_regularizer=keras.regularizers.L2(0.5),
+        bias_constraint=keras.constraints.MaxNorm(), kernel_initializer=keras.initializers.RandomNormal(stddev=0.5),
+        recurrent_initializer="zeros", name="lstm",
+    )(x)  # fmt: skip
     y = layers.Discretization([-0.5, 0.5], name="last")(y)
-    same(model, keras.Model(x, y, name="model"), images(6, 3))
+    same(model, keras.Model(x, y, name="model"), images(6, 6, 3))
+
+
+class Scaled(keras.layers.Layer):
+    """A user's own layer."""
+
+    def __init__(self, factor: float, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.factor = factor
+
+    def call(self, x: Any) -> Any:
+        if self.factor < 0:
+            raise ValueError("the factor\nis negative")
+        return self.factor * x
+
+
+class ScaledOp(UnaryOp, abstract=True):  # abstract, or it would be an op in all other tests
+    keras = f"{Scaled.__module__}.Scaled"
+    factor: Number
+
+    def infer(self, x: Shape) -> Shape:
+        return x
+
+
+def test_a_plugins_layer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(OPS, "Scaled", ScaledOp)
+    model = build(checked(node("input", "Input", shape=[2]), node("twice", "Scaled", "input", factor=2.0)))
+    np.testing.assert_array_equal(values(model(np.ones((1, 2)))), [[2.0, 2.0]])
+    assert isinstance(model.get_layer("twice"), Scaled)
+    with pytest.raises(ConfigError) as refusal:
+        build(checked(node("input", "Input", shape=[2]), node("twice", "Scaled", "input", factor=-2.0)))
+    (fault,) = refusal.value.faults
+    assert fault.message == "Keras refuses 'Scaled': the factor", "what Keras wraps around it is left out"
+
+
+@pytest.mark.parametrize("name", sorted({*DRAWS} - {"Input"}))
+def test_every_declared_op_is_built_as_by_hand(name: str) -> None:
+    cls = OPS[name]
+
+    @settings(max_examples=4, derandomize=True, database=None)
+    @given(DRAWS[name])
+    def same_layer(draw: Draw) -> None:
+        theirs, ours = built(cls, draw), infer(cls, draw, "float32")
+        assume(not isinstance(theirs, Exception) and not isinstance(ours, Refusal))
+        inputs = [node(f"in_{key}", "Input", shape=shape, dtype=dtype) for key, (shape, dtype) in draw.inputs.items()]
+        keys = {key: f"in_{key}" for key in draw.inputs}
+        entering = keys if issubclass(cls, NamedOp) else list(keys.values())
+        layer: Any = build(checked(*inputs, node("layer", name, entering, **draw.args))).get_layer("layer")
+        assert stripped(layer.get_config()) == stripped(theirs.layer.get_config())
+        assert [(w.name, w.shape) for w in layer.weights] == [(w.name, w.shape) for w in theirs.layer.weights]
+        assert keras.tree.map_structure(lambda x: x.shape, layer.output) == theirs.output.shape
+
+    same_layer()
 
 
 # --- precision -----------------------------------------------------------------------------------
@@ -233,7 +290,7 @@ def test_precision_is_the_global_policy_for_this_model_only(precision: str) -> N
     finally:
         keras.config.set_dtype_policy("float32")
     same(model, theirs, images(4, 2))
-    assert [tensor.dtype for tensor in model.outputs] == [graph.nodes[i].type.dtype for i in (2, 3)]
+    assert [tensor.dtype for tensor in model.outputs] == [ours.type.dtype for ours in graph.nodes[2:] if ours.type]
     model.compile("sgd", "mse")
     scaled = isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
     assert scaled == (precision == "mixed_float16"), "losses are scaled where gradients may vanish"
@@ -243,7 +300,7 @@ def test_precision_is_the_global_policy_for_this_model_only(precision: str) -> N
 
 
 def test_the_model_trains_and_comes_back_from_its_file(tmp_path: Path) -> None:
-    model = build(
+    model: Any = build(
         checked(
             node("a", "Input", shape=[5, 4]),
             node("b", "Input", shape=[5, 4]),
@@ -260,7 +317,7 @@ def test_the_model_trains_and_comes_back_from_its_file(tmp_path: Path) -> None:
     losses = model.fit(x, y, epochs=3, verbose=0).history["loss"]
     assert losses[-1] < losses[0]
     model.save(tmp_path / "model.keras")
-    again = keras.saving.load_model(tmp_path / "model.keras")
+    again: Any = keras.saving.load_model(tmp_path / "model.keras")
     assert [layer.name for layer in again.layers] == [layer.name for layer in model.layers]
     np.testing.assert_array_equal(values(again(x))["score"], values(model(x))["score"])
 
@@ -279,14 +336,16 @@ def test_what_was_built_before_leaves_no_trace() -> None:
 
 
 def test_what_keras_refuses_is_a_fault_with_its_place() -> None:
-    source = Source("model.yaml", "input\nreshape\nconv\nrnn\n")
+    source = Source("model.yaml", "input\nconv\nlookup\nstft\n")
     graph = checked(
         node("input", "Input", shape=[4]),
         node("conv", "ConvLSTM2D", "input", filters=3, kernel_size=[2, 2, 2],
              place=Place(source, 2, 1, 7), trail=("block 'a'", "copy 0")),
         node("behind", "Dense", "conv", units=3),
+        node("again", "ConvLSTM2D", "input", filters=3, kernel_size=[2, 2, 2], shares="conv"),
         node("lstm", "ConvLSTM1D", "input", filters=3, kernel_size=2, place=Place(source, 3, 1)),
-        node("rnn", "RNN", "input", cell={"op": "Dense", "units": 2}, place=Place(source, 4, 1)),
+        node("bins", "Discretization", "input", place=Place(source, 4, 1)),
+        node("good", "Dense", "input", units=2),
         node("sum", "Add", ["behind", "lstm"]),
     )  # fmt: skip
     with pytest.raises(ConfigError) as refusal:
@@ -294,11 +353,14 @@ def test_what_keras_refuses_is_a_fault_with_its_place() -> None:
     first, second, third = refusal.value.faults
     assert (first.code, first.place, first.trail) == ("E801", Place(source, 2, 1, 7), ("block 'a'", "copy 0"))
     assert (second.place, third.place) == (Place(source, 3, 1), Place(source, 4, 1))
-    for fault, op in ((first, "ConvLSTM2D"), (second, "ConvLSTM1D"), (third, "RNN")):
+    for fault, op in ((first, "ConvLSTM2D"), (second, "ConvLSTM1D"), (third, "Discretization")):
         start, _, message = fault.message.partition(": ")
         assert start == f"Keras refuses {op!r}"
         assert message and "\n" not in message and "\x1b" not in message
         assert not message.startswith("Exception encountered")
+    with pytest.raises(ValueError, match="expected ndim=4") as theirs:
+        layers.ConvLSTM1D(3, 2, name="lstm")(layers.Input((4,)))
+    assert second.message.partition(": ")[2] == str(theirs.value)
 
 
 def test_the_policy_is_restored_after_a_refusal() -> None:

@@ -31,11 +31,11 @@ def check_rows(rows: Rows, settings: DataSettings, blame: Blame) -> None:
                 continue
             _check_shape(x, label, name, settings, blame)
             _check_finite(x, label, blame, settings.divide_by)
-        if rows.task == "regression":
+        if settings.task == "regression":
             _check_targets(part.y, f"y{part.suffix}", settings.classes, blame)
         else:
             good &= _check_labels(part.y, f"y{part.suffix}", settings.classes, rows.class_names is not None, blame)
-    if rows.task != "regression":
+    if settings.task != "regression":
         _check_classes(rows, good, settings, blame)
 
 

@@ -46,7 +46,7 @@ class Cifar10(DataSettings, source="cifar10"):
                 return None
             train, test = pairs
         parts = {"train": Part({"": train[0]}, train[1], "_train"), "test": Part({"": test[0]}, test[1], "_test")}
-        return Rows("multiclass", CLASSES, parts)
+        return Rows(CLASSES, parts)
 
     def _read_folder(self, folder: Path, blame: Blame) -> tuple[Pair, Pair] | None:
         if not is_folder(folder):

@@ -20,4 +20,4 @@ class Digits(DataSettings, source="digits"):
         bunch: Any = load_digits()  # pyright: ignore[reportUnknownVariableType]  # no types there
         images, labels = np.asarray(bunch["images"]), np.asarray(bunch["target"])
         names = tuple(str(digit) for digit in range(10))
-        return Rows("multiclass", names, {"all": Part({"": images[..., np.newaxis]}, labels)})
+        return Rows(names, {"all": Part({"": images[..., np.newaxis]}, labels)})

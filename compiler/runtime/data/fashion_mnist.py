@@ -65,7 +65,7 @@ class FashionMnist(DataSettings, source="fashion_mnist"):
                 return None
             train, test = pairs["train"], pairs["test"]
         parts = {"train": _part(train, "_train"), "test": _part(test, "_test")}
-        return Rows("multiclass", CLASSES, parts)
+        return Rows(CLASSES, parts)
 
 
 def _part(pair: Pair, suffix: str) -> Part:

@@ -42,7 +42,7 @@ def load(settings: DataSettings, section: Map) -> Dataset:
     diagnostics.raise_errors()
     assert rows is not None, "a source that reads nothing says why"
     names = _class_names(rows, settings)
-    labels = {part: targets(rows.parts[part].y, rows.task) for part in rows.parts}
+    labels = {part: targets(rows.parts[part].y, settings.task) for part in rows.parts}
     chosen = _choose(rows, labels, settings, blame, names)
     diagnostics.raise_errors()
     offsets = _offsets(rows)
@@ -58,7 +58,7 @@ def load(settings: DataSettings, section: Map) -> Dataset:
     _warn_unscaled(rows.parts[part], indices, settings, blame)
     return Dataset(
         name=settings.source,
-        task=rows.task,
+        task=settings.task,
         class_names=names,
         train=splits["train"],
         val=splits["val"],
@@ -73,7 +73,7 @@ def load(settings: DataSettings, section: Map) -> Dataset:
 
 
 def _class_names(rows: Rows, settings: DataSettings) -> tuple[str, ...]:
-    if rows.task == "regression":
+    if settings.task == "regression":
         return ()
     return rows.class_names or tuple(str(number) for number in range(settings.classes))
 

@@ -56,7 +56,7 @@ class Npz(DataSettings, source="npz"):
         if parts is None:
             return None
         names = self._class_names(archive, blame)
-        return Rows(self.task, names, parts)
+        return Rows(names, parts)
 
     def _parts(self, archive: Archive, blame: Blame) -> dict[str, Part] | None:
         whole, given = "y" in archive.names, "y_train" in archive.names

@@ -78,7 +78,6 @@ class Rows:
         parts: `{"all": ...}`, or `train` with `val`, `test` or both.
     """
 
-    task: Task
     class_names: tuple[str, ...] | None
     parts: Mapping[str, Part]
 

@@ -17,9 +17,14 @@ under a real name is whole, whenever the process was killed. The fields of `run.
     reason       of a failed run: why
     artefacts    {name: {sha256, bytes}}, names relative to the directory with `/`
     kind, name   `keras`, `gbdt`, `ensemble`, ...; the model's name
+    overrides    the command line
+    task         `classification` or `regression`
     metrics      {train: {...}, val: {...}, test: {...}}: finite numbers by metric, so that a selector says `val.loss`
+    best_epoch   whose weights were kept, from 1; `epochs_run` how many there were, `stopped` what ended them
     spec_hash    sha256 of the expanded graph
-    data         fingerprints of rows, labels and class order, and where the data came from
+    model        its layers, params, flops, activation_bytes
+    data         fingerprints of rows, labels and class order; rows by split, classes, and where they came from
+    config       the resolved sections `train` and `data`
     seeds        by purpose
     timings      seconds by stage
     environment  what `environment()` gives: package versions, Python, platform, CPUs, thread counts

@@ -52,7 +52,7 @@ def artefact_name(name: str) -> str:
     return name
 
 
-def save(root: Path, name: str, write: Callable[[Path], None]) -> Artefact:
+def save(root: Path, name: str, write: Callable[[Path], object]) -> Artefact:
     """Let `write` make the file `root/name`, which appears whole or not at all.
 
     `write` gets a path with the same last part in a temporary folder of `root`: libraries look at the suffix, and
@@ -124,7 +124,7 @@ def _json_value(value: object, path: tuple[str, ...]) -> object:
         return [_json_value(item, (*path, str(i))) for i, item in enumerate(items)]
     if isinstance(value, Path):
         return value.as_posix()
-    scalar = value.item() if hasattr(value, "item") else value  # pyright: ignore[reportUnknownVariableType, reportAttributeAccessIssue, reportUnknownMemberType]  # a NumPy scalar, told by its method: NumPy stays unimported
+    scalar = value.item() if hasattr(value, "item") else value  # pyright: ignore[reportAttributeAccessIssue]  # a NumPy scalar, told by its method: NumPy stays unimported
     if isinstance(scalar, float) and (scalar != scalar or abs(scalar) == float("inf")):
         message = f"{'.'.join(path)!r} must be a finite number (got {scalar})"
         raise ConfigError([Fault("E802", message, hint="the training diverged: try a smaller learning rate")])

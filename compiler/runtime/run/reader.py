@@ -123,7 +123,7 @@ def read_record(root: Path) -> dict[str, Any]:
     with reported(f"read '{path}'"), path.open("rb") as file:
         text = file.read(_MOST_BYTES + 1)
     try:
-        record = json.loads(text, parse_constant=_no_constant) if len(text) <= _MOST_BYTES else None
+        record: Any = json.loads(text, parse_constant=_no_constant) if len(text) <= _MOST_BYTES else None
     except (ValueError, RecursionError):
         record = None
     schema = cast(dict[str, Any], record).get("schema") if isinstance(record, dict) else None
@@ -143,7 +143,8 @@ def _is_record(record: Any) -> bool:
     if not isinstance(record, dict):
         return False
     fields = cast(dict[str, Any], record)
-    metrics, artefacts = fields.get("metrics", {}), fields.get("artefacts")
+    metrics: Any = fields.get("metrics", {})
+    artefacts: Any = fields.get("artefacts")
     return (
         type(fields.get("schema")) is int
         and fields.get("status") in ("running", "complete", "failed")

@@ -69,7 +69,7 @@ class RunWriter:
             self._close()
             raise
 
-    def save(self, name: str, write: Callable[[Path], None]) -> Path:
+    def save(self, name: str, write: Callable[[Path], object]) -> Path:
         """Let `write` make the artefact `name` (relative, with `/`), in the place of an earlier one.
 
         Args:

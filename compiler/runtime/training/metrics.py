@@ -123,6 +123,10 @@ class R2Score(Metric, aliases=("r2",)):
     keras: ClassVar[dict[Task, str]] = {"regression": "R2Score"}
     best: ClassVar[Literal["max", "min"]] = "max"
 
+    @property
+    def key(self) -> str:
+        return "r2"
+
 
 USUAL: dict[Task, tuple[Metric, ...]] = {
     "multiclass": (Accuracy(),),

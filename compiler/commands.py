@@ -1,0 +1,145 @@
+"""The commands: `python -m compiler check|show|emit ... [OVERRIDES]`, and `lamina` where it is installed.
+
+None of them imports TensorFlow or Keras, but for `train`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from compiler.ir import CheckedGraph, graph_text
+from compiler.runtime.cli import reporting_faults
+from compiler.runtime.job import Plan, plan
+from compiler.spec.compose import CONFIG_NAME, compose
+from compiler.spec.overrides import for_hydra
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run one command; the exit status is 2 for a user's mistake."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments[:1] == ["train"]:
+        _train(arguments[1:])
+        return
+    parser = _parser()
+    args, more = parser.parse_known_args(arguments)
+    strange = [text for text in more if text.startswith("-")]
+    if strange:
+        parser.error(f"unknown option {strange[0]}")
+    args.overrides += more  # those behind an option
+    command: Callable[[argparse.Namespace, Plan], str] = args.run
+    with reporting_faults(as_data=args.json) as report:
+        job = plan(compose(for_hydra(args.overrides), args.config_dir, args.config_name))
+        if not args.json:
+            report(job.warnings)
+        _write(command(args, job), args.output)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="lamina", description="Check, show and emit models; train them.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    check = commands.add_parser("check", help="faults, or one line of totals")
+    check.set_defaults(run=_check)
+    show = commands.add_parser("show", help="the layer table: name, op, output shape, params, FLOPs")
+    show.set_defaults(run=_show)
+    emit = commands.add_parser("emit", help="the model in another form")
+    emit.add_argument(
+        "form", choices=sorted(FORMS), help="ir: the IR's text; json: for programs; mermaid, svg: diagrams"
+    )
+    emit.set_defaults(run=lambda args, job: FORMS[args.form](job.graph))
+    commands.add_parser("train", help="train.py", add_help=False)
+    for command in (check, show, emit):
+        command.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="Hydra overrides, e.g. model=mlp")
+        command.add_argument("--config-dir", type=Path, help="a folder of your own configuration")
+        command.add_argument("--config-name", default=CONFIG_NAME, help="the top config (default: config)")
+        command.add_argument("-o", "--output", type=Path, help="write to a file")
+        command.add_argument("--json", action="store_true", help="for programs: results and faults as JSON")
+    return parser
+
+
+def _check(args: argparse.Namespace, job: Plan) -> str:
+    if args.json:
+        return _json({"name": job.name, **_totals(job.graph), "faults": _warnings(job)})
+    from compiler.targets.table import totals_line
+
+    return totals_line(job.graph, job.name) + "\n"
+
+
+def _show(args: argparse.Namespace, job: Plan) -> str:
+    if args.json:
+        return FORMS["json"](job.graph)
+    from io import StringIO
+
+    from rich.console import Console
+
+    from compiler.targets.table import show
+
+    if args.output is None and sys.stdout.isatty():
+        show(job.graph, Console())
+        return ""
+    text = StringIO()
+    show(job.graph, Console(file=text))
+    return text.getvalue()
+
+
+def _ir(graph: CheckedGraph) -> str:
+    return graph_text(graph)
+
+
+def _as_json(graph: CheckedGraph) -> str:
+    from compiler.targets.json import to_json
+
+    return _json(to_json(graph))
+
+
+def _mermaid(graph: CheckedGraph) -> str:
+    from compiler.targets.mermaid import to_mermaid
+
+    return to_mermaid(graph)
+
+
+def _svg(graph: CheckedGraph) -> str:
+    from compiler.targets.svg import to_svg
+
+    return to_svg(graph)
+
+
+FORMS: dict[str, Callable[[CheckedGraph], str]] = {"ir": _ir, "json": _as_json, "mermaid": _mermaid, "svg": _svg}
+"""What `emit` can write. Each imports its target when it is asked for."""
+
+
+def _totals(graph: CheckedGraph) -> dict[str, object]:
+    return {
+        "layers": graph.layers,
+        "params": graph.params,
+        "flops": graph.flops,
+        "activation_bytes": graph.activation_bytes,
+        "hash": graph.hash,
+    }
+
+
+def _warnings(job: Plan) -> list[dict[str, object]]:
+    from compiler.errors import as_json
+
+    return [as_json(fault) for fault in job.warnings]
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, indent=2) + "\n"
+
+
+def _write(text: str, output: Path | None) -> None:
+    if output is None:
+        sys.stdout.write(text)
+    else:
+        output.write_text(text, encoding="utf-8")
+
+
+def _train(arguments: Sequence[str]) -> None:
+    import train
+
+    sys.argv = ["train.py", *arguments]
+    train.main()

@@ -1,0 +1,38 @@
+"""Import TensorFlow without its remarks on the machine, which no log level silences."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_REMARKS = re.compile(
+    r"WARNING: All log messages before absl::InitializeLog"
+    r"|[IW]\d{4} .*(port|cudart_stub|cuda_dso_loader|cpu_feature_guard)\.cc"
+)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Hold back what native code writes to standard error meanwhile; afterwards pass on all but the known remarks."""
+    sys.stderr.flush()
+    try:
+        saved = os.dup(2)
+    except OSError:  # no standard error to be quiet on
+        yield
+        return
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(saved, 2)
+            os.close(saved)
+            held.seek(0)
+            for line in held.read().decode(errors="replace").splitlines():
+                if not _REMARKS.match(line):
+                    print(line, file=sys.stderr)

@@ -1,0 +1,54 @@
+"""The command line's overrides: their form for Hydra, and the place of a value in one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+
+from compiler.errors import Place, Source
+
+
+def for_hydra(overrides: Sequence[str]) -> list[str]:
+    """The command line's overrides in the form that Hydra understands.
+
+    A mapping's keys may be quoted (`+model.patch={"*.conv": ...}`), which Hydra's grammar has not. And where
+    `model_file=PATH` is given no `model` is composed: the file is never handed to Hydra, `source.py` reads it and
+    lays `model.*` over it.
+    """
+    unquoted = [_unquoted_keys(text) for text in overrides]
+    if not any(re.fullmatch(r"\++model_file=.+|model_file=(?!null$).+", text) for text in unquoted):
+        return unquoted
+    rewritten = ["++" + text.lstrip("+") if text.lstrip("+").startswith("model.") else text for text in unquoted]
+    chosen = any(text.startswith(("model=", "~model")) for text in unquoted)
+    return rewritten if chosen else [*rewritten, "~model"]
+
+
+def _unquoted_keys(text: str) -> str:
+    if not re.search(r"""[{,]\s*["']""", text) or _parses(text):
+        return text
+    unquoted = re.sub(r"""([{,]\s*)(["'])([\w.*?-]+)\2\s*:""", r"\1\3:", text)
+    return unquoted if _parses(unquoted) else text
+
+
+def _parses(text: str) -> bool:
+    try:
+        OverridesParser.create().parse_overrides([text])
+    except HydraException:
+        return False
+    return True
+
+
+def as_typed(text: str) -> str:
+    """An override as the user wrote it, before `for_hydra`."""
+    return text.removeprefix("++") if text.startswith("++model.") else text
+
+
+def override_place(override: Override) -> Place:
+    """The place of an override's value within its own text."""
+    text = as_typed(override.input_line or "")
+    start = text.find("=") + 1
+    return Place(Source(text, text, "override"), 1, start + 1, max(1, len(text) - start))
