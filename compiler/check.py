@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from compiler.errors import Diagnostics, Note, Place
+from compiler.expand import Layer
 from compiler.ir import CheckedGraph, CheckedNode, Node, Operand, TensorType, shape_text
 from compiler.lower import Lowered, Wired
 from compiler.ops import Mismatch, NamedOp, Op, Signature
 from compiler.ops.base import dims
 from compiler.settings import MaybePositiveInt, PositiveInt, Settings, non_defaults
-from compiler.spec.located import Map, at, validated
+from compiler.spec.located import Map, at, notes_of, validated
 from compiler.spec.parse import find_op
 
 
@@ -107,17 +109,18 @@ def _operands(wired: Wired, op: Op, diagnostics: Diagnostics) -> tuple[Operand, 
             message = (
                 f"{layer.op!r} takes the inputs {takes} (got {', '.join(str(operand.argument) for operand in named)})"
             )
-            diagnostics.report("E306", message, layer.place, hint=f"from: {{{start}}}", trail=layer.trail)
+            place = _source_place(layer, [operand.argument for operand in named].index(wrong[0]) if wrong else 0)
+            diagnostics.report("E306", message, place, hint=f"from: {{{start}}}", trail=layer.trail)
             return ()
         return named
     if any(operand.argument for operand in given):
-        diagnostics.report("E306", f"{layer.op!r} has no named inputs", layer.place, trail=layer.trail)
+        message, place = f"{layer.op!r} has no named inputs", _source_place(layer, 0)
+        diagnostics.report("E306", message, place, hint="from: NAME, or a list of names", trail=layer.trail)
         return ()
     if op.arity == "one" and len(given) > 1:
+        message, place = f"{layer.op!r} takes one input (got {len(given)})", _source_place(layer, 1)
         hint = "merge them first: {op: Concatenate, from: [...]}"
-        diagnostics.report(
-            "E306", f"{layer.op!r} takes one input (got {len(given)})", layer.place, hint=hint, trail=layer.trail
-        )
+        diagnostics.report("E306", message, place, hint=hint, trail=layer.trail)
         return ()
     if op.arity == "many" and len(given) == 1:
         hint = "from: [prev, NAME]"
@@ -157,20 +160,51 @@ def _signature(
         if mismatch.code == "E401":
             _report_merge(mismatch, wired, inputs, known, diagnostics)
         else:
-            _report(mismatch, wired, diagnostics)
+            _report(mismatch, wired, diagnostics, _origin(wired, inputs, known) if mismatch.code in _OF_SHAPES else ())
         return None
     for warning in signature.warnings:
         _report(warning, wired, diagnostics)
     return signature
 
 
-def _report(mismatch: Mismatch, wired: Wired, diagnostics: Diagnostics) -> None:
+_OF_SHAPES = ("E403", "E404", "E405", "E407", "E408", "E410", "E411", "E412")
+"""Codes of faults for which it matters what enters."""
+
+
+def _origin(wired: Wired, inputs: Mapping[str, TensorType], known: Mapping[str, _Known]) -> tuple[Note, ...]:
+    """What gives the one tensor that enters, unless that stands in the same place."""
+    if len(wired.inputs) != 1:
+        return ()
+    name, (entering,) = wired.inputs[0].node, inputs.values()
+    place = known[name].place
+    if place is None or place == wired.layer.place:
+        return ()
+    dtype = f" of {entering.dtype}" if entering.dtype != "float32" else ""
+    return (Note(f"{name!r} gives {dims(entering.shape)}{dtype}", place),)
+
+
+def _report(mismatch: Mismatch, wired: Wired, diagnostics: Diagnostics, notes: tuple[Note, ...] = ()) -> None:
     layer = wired.layer
     place = layer.place
     if mismatch.argument and mismatch.argument in layer.args.entries:
-        place, _ = at(layer.args, (mismatch.argument,))
-    message = f"{layer.op} {wired.name!r} {mismatch.message}"
-    diagnostics.report(mismatch.code, message, place, hint=mismatch.hint, trail=layer.trail)
+        place, found = at(layer.args, (mismatch.argument,))
+        notes = (*notes_of(found), *notes)
+    message = _said(wired, mismatch)
+    diagnostics.report(mismatch.code, message, place, hint=mismatch.hint, trail=layer.trail, notes=notes)
+
+
+def _said(wired: Wired, mismatch: Mismatch) -> str:
+    """A mismatch's message about its layer: it goes on with a verb, or begins anew with the argument to blame."""
+    op, name = str(wired.layer.op), wired.name
+    named_after_op = any(re.fullmatch(rf"{re.escape(op)}(_\d+)?", part) for part in name.split("."))
+    subject = repr(name) if named_after_op else f"{op} {name!r}"
+    return f"{subject}{':' if mismatch.message.startswith(chr(39)) else ''} {mismatch.message}"
+
+
+def _source_place(layer: Layer, index: int) -> Place:
+    """Where the layer's `from` names its input number `index`, or where the layer stands."""
+    source = layer.source or ()
+    return source[index].place if index < len(source) else layer.place
 
 
 def _report_merge(
@@ -198,7 +232,7 @@ def _report_merge(
         hint = _shortcut_hint(types[0], types[1])
         diagnostics.report("E402", message, layer.place, hint=hint or mismatch.hint, trail=layer.trail, notes=notes)
         return
-    message = f"{layer.op} {wired.name!r} {mismatch.message}"
+    message = _said(wired, mismatch)
     diagnostics.report("E401", message, layer.place, hint=mismatch.hint, trail=layer.trail, notes=notes)
 
 
@@ -237,7 +271,9 @@ def _check_shared(wired: Wired, signature: Signature, known: Mapping[str, _Known
                 f"the weights of {layer.shares!r} do not fit here: its {theirs.name} is {shape_text(theirs.shape)}, "
                 f"and this input needs {shape_text(ours.shape)}",
                 layer.place,
+                hint="shared weights need inputs of one size: bring this one to it first",
                 trail=layer.trail,
+                notes=(Note(f"{layer.shares!r} stands here", original.place),) if original.place else (),
             )
             return
 

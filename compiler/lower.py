@@ -63,6 +63,7 @@ class _Lowering:
         self.wired: list[Wired] = []
         self.all_names = [item.name for item in walk(model.body) if item.name]
         self.known = set(self.all_names)
+        self.faulty = [layer.name for layer in walk(model.body) if isinstance(layer, Layer) and layer.op is None]
         self.layers_by_name = {item.name: item for item in walk(model.body) if isinstance(item, Layer)}
 
     def run(self) -> Lowered:
@@ -147,8 +148,9 @@ class _Lowering:
             names = ", ".join(item.inputs)
             self.diagnostics.report(
                 "E306",
-                f"this block takes {len(item.inputs)} inputs ({names}), and {len(sources)} enter",
+                f"this block takes {len(item.inputs)} inputs ({names}), and {_enter(len(sources))}",
                 item.place,
+                hint=f"from: [{', '.join(['NAME'] * len(item.inputs))}]",
                 trail=item.trail,
             )
             raise _Unresolved
@@ -257,6 +259,8 @@ class _Lowering:
         candidates: list[str] = []
         while at is not None:
             full = f"{at.prefix}.{text}" if at.prefix else text
+            if any(full.startswith(f"{name}.") for name in self.faulty):
+                return  # inside of something whose own fault is reported
             if full in self.open or (item is not None and full == item.name):
                 self.diagnostics.report("E303", f"{text!r} cannot take its own output", reference.place, trail=trail)
                 return
@@ -304,3 +308,7 @@ class _Lowering:
                     "E304", f"{what} {wired.name!r} leads to no output", wired.layer.place,
                     hint="take it by 'from' somewhere, name it under 'outputs', or remove it", trail=wired.layer.trail,
                 )  # fmt: skip
+
+
+def _enter(count: int) -> str:
+    return "one enters" if count == 1 else f"{count or 'none'} enter"

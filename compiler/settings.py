@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -108,9 +109,14 @@ def _listing(cls: type[Settings]) -> str | None:
 
 def non_defaults(record: Settings) -> dict[str, object]:
     """The fields that differ from their defaults, as plain values in declared order; nested objects as {op: ...}."""
-    fields = type(record).model_fields
-    values = ((name, getattr(record, name)) for name in fields)
-    return {name: plain(value) for name, value in values if fields[name].is_required() or value != fields[name].default}
+    values = ((name, getattr(record, name), default) for name, default in _defaults(type(record)))
+    return {name: plain(value) for name, value, default in values if value is not default and value != default}
+
+
+@cache
+def _defaults(cls: type[Settings]) -> tuple[tuple[str, object], ...]:
+    """Every field with its default; pydantic's own mark for none where it is required, which equals no value."""
+    return tuple((name, field.default) for name, field in cls.model_fields.items())
 
 
 def plain(value: object) -> object:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from compiler.errors import Diagnostics
 from compiler.expand.expander import Expander, TooManyLayers
 from compiler.expand.items import Expanded, Item, Layer, Parallel, Reference, Sequence, children, walk
+from compiler.expand.names import Names
 from compiler.expand.patch import apply_patches
 from compiler.spec.environment import variables
 from compiler.spec.model import ModelSpec
@@ -25,7 +26,7 @@ def expand(spec: ModelSpec, diagnostics: Diagnostics, max_layers: int = MAX_LAYE
     env = variables(spec.variables, diagnostics)
     expander = Expander(spec, env, diagnostics, max_layers)
     inputs = tuple(expander.input(item, env) for item in spec.inputs)
-    taken = {layer.name for layer in inputs}
+    taken = Names(layer.name for layer in inputs)
     try:
         items = expander.layers(spec.layers, "", env, spec.blocks, (), taken)
     except TooManyLayers:  # without layers every reference and patch would have a fault too

@@ -10,6 +10,7 @@ from compiler.errors import Diagnostics, Note, did_you_mean, shown
 from compiler.expand.blocks import block_environment
 from compiler.expand.copies import copies, switched_on
 from compiler.expand.items import Item, Layer, Parallel, Reference, Sequence
+from compiler.expand.names import Names
 from compiler.ops import OPS
 from compiler.spec.environment import Environment, Unevaluated, compute
 from compiler.spec.expression import is_expression
@@ -18,7 +19,6 @@ from compiler.spec.model import BlockSpec, InputSpec, LayerSpec, ModelSpec, empt
 from compiler.spec.parse import STRUCTURAL, find_op
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
-_LETTERS = re.compile(r"[^A-Za-z0-9_-]")
 _WORDS = ("prev", "input")  # what `from` means by itself
 
 
@@ -44,10 +44,10 @@ class Expander:
         env: Environment,
         blocks: Mapping[str, BlockSpec],
         trail: tuple[str, ...],
-        taken: set[str] | None = None,
+        taken: Names | None = None,
     ) -> tuple[Item, ...]:
         """The items of one list. `taken` has the names that are used in it already."""
-        names: set[str] = taken if taken is not None else set()
+        names = taken if taken is not None else Names()
         items: list[Item] = []
         for spec in specs:
             try:
@@ -66,7 +66,7 @@ class Expander:
         env: Environment,
         blocks: Mapping[str, BlockSpec],
         trail: tuple[str, ...],
-        taken: set[str],
+        taken: Names,
     ) -> Item | None:
         """One entry of a list with all its copies, or None where it is switched off."""
         environments = copies(spec, env, self.diagnostics, trail)
@@ -102,21 +102,21 @@ class Expander:
             items.append(item)
         return Sequence(name, tuple(items), None, spec.op_place, trail) if items else None
 
-    def stand_in(self, spec: LayerSpec, prefix: str, trail: tuple[str, ...], taken: set[str]) -> Layer:
+    def stand_in(self, spec: LayerSpec, prefix: str, trail: tuple[str, ...], taken: Names) -> Layer:
         """A layer for an entry that has a fault, so that what comes after it raises no second one."""
         name = string(spec.keys.get("name") or empty_map(spec.op_place))
-        key = name if name is not None and name not in taken else _free(_base(spec), taken)
-        taken.add(key)
+        key = name if name is not None and name not in taken else taken.free(_base(spec))
+        taken.take(key)
         return Layer(f"{prefix}{key}", None, empty_map(spec.op_place), None, spec.op_place, trail)
 
-    def key(self, spec: LayerSpec, env: Environment, prefix: str, taken: set[str], trail: tuple[str, ...]) -> str:
+    def key(self, spec: LayerSpec, env: Environment, prefix: str, taken: Names, trail: tuple[str, ...]) -> str:
         """The entry's own part of the dotted name: its `name`, or its op with a number where that is taken."""
         tree = spec.keys.get("name")
         if tree is None:
             base = _base(spec)
             if is_expression(base):
                 base = str(plain(compute(Leaf(spec.op, spec.op_place), env, self.diagnostics, trail)))
-            key = _free(base, taken)
+            key = taken.free(base)
         else:
             value = compute(tree, env, self.diagnostics, trail)
             key = string(value)
@@ -135,7 +135,7 @@ class Expander:
                 notes = (Note("it stands here already", first.place),) if first else ()
                 self.diagnostics.report("E211", f"duplicate name {key!r}", value.place, trail=trail, notes=notes)
                 raise Unevaluated
-        taken.add(key)
+        taken.take(key)
         return key
 
     def count(self, spec: LayerSpec) -> None:
@@ -245,7 +245,7 @@ class Expander:
     ) -> Item:
         inside = (*trail, spec.label)
 
-        def path(key: str, where: str, taken: set[str] | None = None) -> Sequence:
+        def path(key: str, where: str, taken: Names | None = None) -> Sequence:
             items = self.layers(spec.bodies.get(key, ()), f"{where}.", env, blocks, inside, taken)
             return Sequence(where, items, None, spec.op_place, inside)
 
@@ -253,7 +253,7 @@ class Expander:
             return replace(path("layers", name), source=source)
         if op == "residual":
             # the main path's layers stand directly under the residual's name
-            paths = (path("layers", name, {"shortcut", "merge"}), path("shortcut", f"{name}.shortcut"))
+            paths = (path("layers", name, Names(("shortcut", "merge"))), path("shortcut", f"{name}.shortcut"))
         else:
             paths = tuple(path(key, f"{name}.{key}") for key in spec.bodies)
             if "merge" in spec.bodies:
@@ -301,7 +301,7 @@ class Expander:
         within = (*inside, f"block {block.name!r}")
         self.calls.append(block.name)
         try:
-            items = self.layers(block.layers, f"{name}.", inner, block.blocks, within, set(block.inputs))
+            items = self.layers(block.layers, f"{name}.", inner, block.blocks, within, Names(block.inputs))
             output = self.block_output(block, inner, within)
         finally:
             self.calls.pop()
@@ -390,11 +390,5 @@ class Expander:
 
 def _base(spec: LayerSpec) -> str:
     """What an entry without a name is called after: its op or the layer that it shares; an expression as it stands."""
-    base = spec.op or string(spec.share or empty_map(spec.op_place)) or "share"
+    base = spec.op or string(spec.share or spec.op_tree or empty_map(spec.op_place)) or "layer"
     return base.rsplit("/", 1)[-1].rsplit(".", 1)[-1]
-
-
-def _free(base: str, taken: set[str]) -> str:
-    """`base` with what a name may not have replaced, and with a number where it is taken."""
-    base = _LETTERS.sub("_", base)
-    return next(name for n in range(len(taken) + 1) if (name := f"{base}_{n}" if n else base) not in taken)

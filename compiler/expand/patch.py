@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
-from compiler.errors import Diagnostics, did_you_mean
+from compiler.errors import Diagnostics, closest, did_you_mean
 from compiler.expand.expander import Expander, TooManyLayers
 from compiler.expand.items import Expanded, Item, Layer, Parallel, Sequence, walk
+from compiler.expand.names import Names
 from compiler.spec.environment import Environment, Unevaluated, compute
 from compiler.spec.located import Map
 from compiler.spec.model import LayerSpec, PatchSpec
@@ -22,9 +23,10 @@ def apply_patches(
     for patch in patches:
         matched = _matches(body, patch)
         if not matched:
-            names = [item.name for item in walk(body) if item.name]
-            hint = did_you_mean(patch.glob, names) or "globs go over the names that 'show' prints; '*' matches dots too"
-            diagnostics.report("E213", f"patch {patch.glob!r} matches no layer", patch.place, hint=hint)
+            items = [item for item in walk(body) if item.name]
+            if not any(isinstance(item, Layer) and item.op is None for item in items):  # it may mean what is faulty
+                hint = _near(patch.glob, [item.name for item in items])
+                diagnostics.report("E213", f"patch {patch.glob!r} matches no layer", patch.place, hint=hint)
             continue
         if patch.args.entries and not any(isinstance(item, Layer) for item in matched.values()):
             diagnostics.report("E215", f"patch {patch.glob!r} sets arguments, but matches no single layer", patch.place)
@@ -36,6 +38,15 @@ def apply_patches(
         except (Unevaluated, TooManyLayers):
             continue
     return replace(model, body=body)
+
+
+def _near(glob: str, names: list[str]) -> str:
+    """A hint for a glob that matches none of `names`."""
+    start, dot, last = glob.rpartition(".")
+    close = closest(last, {name.rpartition(".")[2] for name in names})
+    if close and any(fnmatchcase(name, f"{start}{dot}{close}") for name in names):
+        return f"did you mean '{start}{dot}{close}'?"
+    return did_you_mean(glob, names) or "globs go over the names that 'show' prints; '*' matches dots too"
 
 
 def _matches(body: Sequence, patch: PatchSpec) -> dict[str, Item]:
@@ -51,11 +62,11 @@ class _Patcher:
         self.patch, self.args, self.matched, self.expander, self.env = patch, args, matched, expander, env
 
     def sequence(self, body: Sequence) -> Sequence:
-        taken = {item.name.rsplit(".", 1)[-1] for item in body.items}
+        taken = Names(item.name.rsplit(".", 1)[-1] for item in body.items)
         items = tuple(made for item in body.items for made in self.item(item, body.name, taken))
         return replace(body, items=items)
 
-    def item(self, item: Item, prefix: str, taken: set[str]) -> Iterator[Item]:
+    def item(self, item: Item, prefix: str, taken: Names) -> Iterator[Item]:
         hit = item.name in self.matched
         if hit and self.patch.restructures:
             yield from self.made(self.patch.before, prefix, taken)
@@ -76,7 +87,7 @@ class _Patcher:
             return replace(item, paths=tuple(self.sequence(path) for path in item.paths), merge=merge)
         return replace(item, args=_merged(item.args, self.args)) if hit else item
 
-    def made(self, specs: tuple[LayerSpec, ...], prefix: str, taken: set[str]) -> Iterator[Item]:
+    def made(self, specs: tuple[LayerSpec, ...], prefix: str, taken: Names) -> Iterator[Item]:
         trail = (f"patch {self.patch.glob!r}",)
         start = f"{prefix}." if prefix else ""
         yield from self.expander.layers(specs, start, self.env, self.expander.spec.blocks, trail, taken)

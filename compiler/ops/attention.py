@@ -219,7 +219,8 @@ class GroupQueryAttention(Projected):
     def check(self) -> Iterable[Mismatch]:
         if self.num_query_heads % self.num_key_value_heads:
             message = (
-                f"{self.num_query_heads} query heads do not divide among {self.num_key_value_heads} key-value heads"
+                f"has {self.num_query_heads} query heads, which do not divide among {self.num_key_value_heads} "
+                "key-value heads"
             )
             yield Mismatch("E407", message, argument="num_key_value_heads")
 

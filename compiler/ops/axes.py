@@ -9,7 +9,7 @@ from compiler.ops.base import Mismatch, dims
 from compiler.settings import is_int, is_list_of, rule
 
 Axis = int | tuple[int, ...]
-"""What a field of axes holds once validated: a list of one is its number."""
+"""What a field of axes holds once validated."""
 
 _INT = {"type": "integer"}
 
@@ -22,16 +22,14 @@ def _has_axes(value: int | list[int] | tuple[int, ...]) -> bool:
     return isinstance(value, int) or len(value) > 0
 
 
-def _shortest(value: int | list[int] | tuple[int, ...]) -> Axis:
-    if isinstance(value, int):
-        return value
-    return value[0] if len(value) == 1 else tuple(value)
+def _frozen(value: int | list[int] | tuple[int, ...]) -> Axis:
+    return value if isinstance(value, int) else tuple(value)
 
 
 def _rule(*, none: bool = False):
     schema = {"anyOf": [_INT, {"type": "array", "items": _INT, "minItems": 1}]}
     words = "an integer or a list of one or more integers"
-    return rule(words, _is_axes, _has_axes, schema, none=none, convert=_shortest)
+    return rule(words, _is_axes, _has_axes, schema, none=none, convert=_frozen)
 
 
 Axes = Annotated[Axis, _rule()]

@@ -24,7 +24,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from compiler.errors import did_you_mean, shown
 from compiler.ir import Shape, TensorType, Weight, size
 from compiler.ops.objects import MaybeRegularizer
-from compiler.settings import Annotation, Bool, InvalidSettings, Settings, field_error, nested_error, validate
+from compiler.settings import Annotation, Bool, InvalidSettings, Problem, Settings, field_error, nested_error, validate
 
 FLOATS = ("float32", "float16", "bfloat16", "float64")
 INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
@@ -244,10 +244,11 @@ def _check_layer(value: object, name: str) -> object:
     op = arguments.pop("op", None) if isinstance(value, Mapping) else value
     if not isinstance(op, str):
         raise field_error("E106", f"{name!r} must be a layer: a name or {{op: NAME, ...}} (got {shown(value)})")  # pyright: ignore[reportUnknownArgumentType]  # any value
+    path = ("op",) if isinstance(value, Mapping) else ()
     if op in REFUSED:
-        raise field_error("E103", f"{op!r} is refused: {REFUSED[op]}")
+        raise nested_error([Problem(path, "E103", f"{op!r} is refused: {REFUSED[op]}")])
     if op not in OPS:
-        raise field_error("E102", f"unknown layer {op!r}", did_you_mean(op, OPS))
+        raise nested_error([Problem(path, "E102", f"unknown layer {op!r}", did_you_mean(op, OPS))])
     try:
         return validate(OPS[op], arguments, subject=op)
     except InvalidSettings as error:

@@ -111,7 +111,7 @@ def _strides_with_dilation(op: Sliding) -> Iterable[Mismatch]:
         strides, dilation = by_x(each(op.strides, op.rank)), by_x(each(op.dilation_rate, op.rank))
         yield Mismatch(
             "E406",
-            f"strides of {strides} do not go with a dilation_rate of {dilation}: one of them must be 1",
+            f"has strides of {strides}, which do not go with a dilation_rate of {dilation}: one of them must be 1",
             hint="dilate here and stride in the layer after",
             argument="dilation_rate",
         )
@@ -130,13 +130,14 @@ class _Conv(Sliding, Filters, abstract=True):
     def check(self) -> Iterable[Mismatch]:
         yield from _strides_with_dilation(self)
         if self.filters % self.groups:
-            yield Mismatch("E407", f"{self.filters} filters do not divide into {self.groups} groups", argument="groups")
+            message = f"has {self.filters} filters, which do not divide into {self.groups} groups"
+            yield Mismatch("E407", message, argument="groups")
         if self.lora_rank is not None and self.kernel_constraint is not None:
             yield Mismatch("E107", "'lora_rank' does not go with a 'kernel_constraint'", argument="lora_rank")
 
     def channels_out(self, channels: int) -> int:
         if channels % self.groups:
-            message = f"the input's {channels} channels do not divide into {self.groups} groups"
+            message = f"gets {channels} channels, which do not divide into {self.groups} groups"
             raise Mismatch("E407", message, argument="groups")
         return self.filters
 
@@ -210,13 +211,14 @@ class _ConvTranspose(Sliding, Filters, abstract=True):
         extra, strides = each(self.output_padding, self.rank), each(self.strides, self.rank)
         if any(p >= stride for p, stride in zip(extra, strides, strict=True)):
             message = (
-                f"an output_padding of {by_x(extra)} must be less than the strides of {by_x(strides)} along each axis"
+                f"has an output_padding of {by_x(extra)}, which must be less than its strides of {by_x(strides)} "
+                "along each axis"
             )
             yield Mismatch("E107", message, argument="output_padding")
         elif self.padding == "same" and any(p == 0 and e % 2 == 0 for p, e in zip(extra, self.extent, strict=True)):
             message = (
-                f"an output_padding of {by_x(extra)} loses the last step of an even kernel ({by_x(self.extent)}) "
-                "with padding 'same': it must be at least 1 there"
+                f"has an output_padding of {by_x(extra)}, which loses the last step of an even kernel "
+                f"({by_x(self.extent)}) with padding 'same': it must be at least 1 there"
             )
             yield Mismatch("E107", message, hint="leave output_padding out", argument="output_padding")
 

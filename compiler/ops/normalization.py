@@ -184,7 +184,7 @@ class Normalization(UnaryOp):
     def check(self) -> Iterable[Mismatch]:
         if (self.mean is None) != (self.variance is None):
             given, missing = ("mean", "variance") if self.variance is None else ("variance", "mean")
-            yield Mismatch("E105", f"'Normalization' needs the argument {missing!r} beside {given!r}", argument=given)
+            yield Mismatch("E105", f"needs the argument {missing!r} beside {given!r}", argument=given)
         elif numbers_shape(self.mean) != numbers_shape(self.variance):
             shapes = f"{numbers_shape(self.mean)} and {numbers_shape(self.variance)}"
             yield Mismatch("E410", f"'mean' and 'variance' must have one shape (got {shapes})", argument="variance")
@@ -239,7 +239,7 @@ class SpectralNormalization(Wrapper):
         try:
             inner = self.layer.signature(inputs, precision)
         except Mismatch as fault:
-            message = f"{type(self.layer).__name__} inside: {fault.message}"
+            message = f"wraps {type(self.layer).__name__!r}, which {fault.message}"
             raise Mismatch(fault.code, message, hint=fault.hint, argument="layer") from None
         kernels = [weight for weight in inner.weights if weight.name in ("kernel", "embeddings")]
         if inner.output is None or not kernels:

@@ -19,6 +19,7 @@ from compiler.settings import (
     NonNegativeNumber,
     Number,
     PositiveNumber,
+    Problem,
     Settings,
     choice,
     field_error,
@@ -74,9 +75,11 @@ def _named_object(kind: Kind, *, none: bool) -> Annotation:
         arguments: dict[str, object] = dict(value) if isinstance(value, Mapping) else {}  # pyright: ignore[reportUnknownArgumentType]  # any mapping
         op = arguments.pop("op", None) if isinstance(value, Mapping) else value
         if not isinstance(op, str):
-            raise field_error("E106", f"{name!r} must be a name or {{op: NAME, ...}} (got {shown(op)})")
+            got = shown(value if op is None else op)  # pyright: ignore[reportUnknownArgumentType]  # any value
+            raise field_error("E106", f"{name!r} must be a name or {{op: NAME, ...}} (got {got})")
         if op not in known:
-            raise field_error(_CODES[kind], f"unknown {kind} {op!r}", did_you_mean(op, known))
+            path = ("op",) if isinstance(value, Mapping) else ()
+            raise nested_error([Problem(path, _CODES[kind], f"unknown {kind} {op!r}", _meant(kind, op))])
         try:
             record = validate(known[op], arguments, subject=op)
         except InvalidSettings as error:
@@ -89,6 +92,16 @@ def _named_object(kind: Kind, *, none: bool) -> Annotation:
         return {"anyOf": [names, nested, {"type": "null"}] if none else [names, nested]}
 
     return Annotation(check, schema)
+
+
+def _meant(kind: Kind, op: str) -> str:
+    """A hint for an unknown name: what other libraries call so, what it resembles, or all there is."""
+    elsewhere = {"xavier": "glorot", "kaiming": "he"}
+    first, _, rest = op.lower().removesuffix("_").partition("_")
+    if kind == "initializer" and first in elsewhere:
+        return f"Keras calls it '{elsewhere[first]}_{rest or 'uniform'}'"
+    names = dict.fromkeys(cls.__name__ for cls in OBJECTS[kind].values())
+    return did_you_mean(op, OBJECTS[kind]) or f"one of {', '.join(names)}"
 
 
 def _shortest(kind: Kind, record: KerasObject) -> object:

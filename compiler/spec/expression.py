@@ -166,7 +166,8 @@ def evaluate(expression: Expression, variables: Mapping[str, object]) -> object:
 
 def _value(node: ast.expr, env: Mapping[str, object], margin: int) -> Any:
     def fail(reason: str) -> ExpressionError:
-        return ExpressionError("E203", reason, margin + node.col_offset, width=(node.end_col_offset or 0) - node.col_offset)
+        width = (node.end_col_offset or 0) - node.col_offset
+        return ExpressionError("E203", reason, margin + node.col_offset, width=width)
 
     match node:
         case ast.Constant(value=value):

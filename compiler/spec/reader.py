@@ -146,9 +146,8 @@ class _Reader:
             self.refuse("a merge key (<<)", place)
         elif not isinstance(value, str) and not (type(value) is int and raw is None):
             quote = f"quote it ('{event.value}') to mean the text"
-            self.diagnostics.report(
-                "E009", f"a key must be a string (YAML reads a bare {event.value} as {as_yaml(value)})", place, hint=quote
-            )
+            message = f"a key must be a string (YAML reads a bare {event.value} as {as_yaml(value)})"
+            self.diagnostics.report("E009", message, place, hint=quote)
             top.skipping = True
         key = str(event.value)
         if key in top.entries and not top.merging:

@@ -44,6 +44,7 @@ _STYLE = """text{font-family:Helvetica,Arial,"Liberation Sans",sans-serif}
 .frame{stroke-width:1;fill-opacity:.07;stroke-opacity:.4}
 .node rect{stroke-width:1.2}
 .shared rect{stroke-dasharray:4 2.5}
+.output rect{stroke-width:2.4}
 """
 _PAPERS = {
     # paper, ink, soft ink, edges, frames
@@ -65,6 +66,7 @@ def to_svg(graph: CheckedGraph) -> str:
     sizes = {name: line.size(width) for name, line in words.items()}
     plan = layout(root, sizes, [(operand.node, node.name) for node in graph for operand in node.node.inputs])
     inner = max(plan.width, _LEAST_WIDTH)
+    outputs = {output.node: output.key for output in graph.outputs}
     header, header_height = _header(graph, inner)
     families = [name for name in FAMILIES if any(family(node) == name for node in graph)]
     size = f"{number(inner + 2 * _MARGIN)} {number(plan.height + header_height + 2 * _MARGIN)}"
@@ -82,7 +84,7 @@ def to_svg(graph: CheckedGraph) -> str:
             f'<g transform="translate({shift})">',
             *_frames(plan),
             *_edges(plan),
-            *(line for node in graph for line in _box(node, words[node.name], plan.nodes[node.name])),
+            *(line for node in graph for line in _box(node, words[node.name], plan.nodes[node.name], outputs)),
             "</g>",
             "</svg>\n",
         ]
@@ -128,10 +130,13 @@ class _Words:
         return min(width, self.least_width) if self.small else width, _TWO_LINES
 
 
-def _box(node: CheckedNode, words: _Words, box: Box) -> Iterator[str]:
-    shared = " shared" if node.node.shares is not None else ""
-    yield f'<g class="node {family(node)}{shared}" role="graphics-symbol img">'
-    yield f"<title>{escape(_title(node), quote=False)}</title>"
+def _box(node: CheckedNode, words: _Words, box: Box, outputs: Mapping[str, str | None]) -> Iterator[str]:
+    kind = family(node) + (" shared" if node.node.shares is not None else "")
+    title = _title(node)
+    if node.name in outputs:
+        kind, title = f"{kind} output", f"{title}\noutput {outputs[node.name] or ''}".rstrip()
+    yield f'<g class="node {kind}" role="graphics-symbol img">'
+    yield f"<title>{escape(title, quote=False)}</title>"
     radius = _ONE_LINE / 2 if words.small else 6.0
     yield f'<rect {_at(box)} rx="{number(radius)}"/>'
     left, right, room = box.x + _INSET, box.right - _INSET, box.width - 2 * _INSET
@@ -168,6 +173,9 @@ def _header(graph: CheckedGraph, width: float) -> tuple[list[str], float]:
     """The totals, and the families' colours below; and the height of both."""
     lines = [text(fitted(_totals(graph), width, 12.0, bold=True), 0, 10, "op", 12.0, bold=True)]
     x, y = 0.0, 24.0
+    if left_out := known_totals(graph)[2]:
+        lines.append(text(fitted(left_out, width), 0, 26, "soft"))
+        y += 16
     for name in FAMILIES:
         if not any(family(node) == name for node in graph):
             continue
@@ -183,9 +191,9 @@ def _header(graph: CheckedGraph, width: float) -> tuple[list[str], float]:
 
 
 def _totals(graph: CheckedGraph) -> str:
-    flops, _, left_out = known_totals(graph)
+    flops, _, _ = known_totals(graph)
     parts = [plural(graph.layers, "layer"), plural(graph.params, "parameter"), f"{count_text(flops)}FLOPs a sample"]
-    return " · ".join(parts) + (f" ({left_out})" if left_out else "")
+    return " · ".join(parts)
 
 
 def _frames(plan: Layout) -> Iterator[str]:

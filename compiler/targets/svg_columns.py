@@ -216,6 +216,8 @@ def _straight(
     for at, other in chosen:
         a, b = ends[at]
         row = items[a].last
+        if row >= items[b].first:
+            continue  # a lane that goes on beside `b`
         if row not in kept:
             kept[row] = [(rank[i], rank[i]) for i in rows[row] if items[i].last > row]
         pair = (rank[a], rank[b])

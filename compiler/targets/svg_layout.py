@@ -8,7 +8,7 @@ its items from left to right (barycentres, Sugiyama et al. 1981) and x positions
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -21,6 +21,7 @@ Point = tuple[float, float]
 PAD = 10.0  # between a group's box and what is in it
 LABEL = 20.0  # the same above, where its label stands
 GAP = 22.0  # the least height between two rows, for edges to change columns
+NOTHING = 0.05  # sideways, that no eye sees
 STEEP, MOST = 0.07, 26.0  # how much higher it is for each unit that edges go sideways, and at most
 
 
@@ -62,7 +63,7 @@ class Layout:
     Attributes:
         nodes: boxes by node name.
         frames: groups, outer ones first.
-        edges: by (source, target), the way down from the source's lower side to the target's upper side.
+        edges: by (source, target), the way down from the middle of one's lower side to that of the other's upper.
             Between points of equal x it is a vertical line; else a curve between two rows, where no node is.
     """
 
@@ -105,10 +106,7 @@ def layout(root: Group, sizes: Mapping[str, tuple[float, float]], edges: Iterabl
     rows = _rows(top, groups, list(leaves.values()), list(chains.values()))
     nodes = {name: _node_box(leaf, rows) for name, leaf in leaves.items()}
     frames = tuple(_frame(group, rows) for group in groups[1:])
-    ways = {
-        (a, b): ((nodes[a].middle, nodes[a].bottom), *_bends(chain, rows), (nodes[b].middle, nodes[b].y))
-        for (a, b), chain in chains.items()
-    }
+    ways = {(a, b): tuple(_way(chain, nodes[a].bottom, nodes[b].y, rows)) for (a, b), chain in chains.items()}
     return Layout(top.width, rows.leave[-1], nodes, frames, ways)
 
 
@@ -188,12 +186,16 @@ def _frame(group: Cell, rows: _Rows) -> Frame:
     return Frame(group.group, parent, box)
 
 
-def _bends(chain: Sequence[Item], rows: _Rows) -> Iterable[Point]:
-    """Both ends of each curve on the way of an edge."""
-    for a, b in pairwise(chain):
-        if abs(_middle(a) - _middle(b)) > 0.01:
-            yield _middle(a), rows.leave[b.first - 1]
-            yield _middle(b), rows.enter[b.first]
+def _way(chain: Sequence[Item], start: float, end: float, rows: _Rows) -> Iterator[Point]:
+    """The points of an edge, from y `start` to y `end`."""
+    x = _middle(chain[0])
+    yield x, start
+    for item in chain[1:]:
+        if abs(_middle(item) - x) > NOTHING:
+            yield x, rows.leave[item.first - 1]
+            x = _middle(item)
+            yield x, rows.enter[item.first]
+    yield x, end
 
 
 def _middle(item: Item) -> float:

@@ -37,11 +37,14 @@ def known_totals(graph: CheckedGraph) -> tuple[int, int, str]:
     """FLOPs and bytes of activations of what is known, and in words what they leave out (empty if nothing)."""
     flops = sum(node.flops or 0 for node in graph)
     memory = sum((node.type.bytes if node.type else None) or 0 for node in graph)
-    opaque = len(graph.opaque)
-    undefined = sum(node.type is not None and (node.type.bytes is None or node.flops is None) for node in graph)
-    reasons = [f"{plural(opaque, 'layer')} known at build"] if opaque else []
-    reasons += [f"{plural(undefined, 'layer')} of undefined size"] if undefined else []
-    verb = "is" if opaque + undefined == 1 else "are"
+    unsized = [node for node in graph if node.type is not None and (node.type.bytes is None or node.flops is None)]
+    layers = [node for node in unsized if node.node.op != "Input"]
+    reasons = [f"{plural(len(graph.opaque), 'layer')} known at build"] if graph.opaque else []
+    if layers:
+        reasons.append(f"{plural(len(layers), 'layer')} of undefined size")
+    elif unsized:
+        reasons.append(f"{plural(len(unsized), 'input')} of undefined size")
+    verb = "is" if len(graph.opaque) + len(layers or unsized) == 1 else "are"
     return flops, memory, f"{' and '.join(reasons)} {verb} not counted" if reasons else ""
 
 

@@ -124,5 +124,6 @@ STRICTER = {
     "LayerNormalization": _AXES,
     "RMSNormalization": _AXES | _ROUNDS,
     "UnitNormalization": _AXES | _ROUNDS,
+    "Normalization": {"E107": "null says it: one mean for all values"},
     "SpectralNormalization": _ROUNDS | {"E107": "LoRA's kernel is computed, and the run fails to normalise it"},
 }

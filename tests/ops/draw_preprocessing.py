@@ -128,8 +128,21 @@ DRAWS: dict[str, SearchStrategy[Draw]] = {
     "RandomElasticTransform": layer({}, COLOURED | MOVED | {"factor": SHARE, "scale": SHARE}),
 }
 
-_LATE = "Keras looks at it when images come, not before"
+_RANK = {"E403": "Keras looks at the rank when images come, not before"}
+_RANGES = {"E107": "Keras takes a range in any order, and one that reaches out of the bounds"}
+_CHANNELS = {"E410": "Keras counts the channels when images come, not before"}
+_FLOATS = {"E412": "Keras fails on integers in the first step of training"}
 
 STRICTER = {
-    name: {"E403": _LATE, "E107": "Keras takes a range in any order, and one that only overlaps"} for name in DRAWS
+    **{name: _RANK | _RANGES for name in DRAWS},
+    "Rescaling": {"E410": "the symbolic call gives the input's shape, the call fails or broadcasts"},
+    "Resizing": _RANK | {"E107": "the symbolic call takes cropping together with padding"},
+    "CenterCrop": _RANK,
+    "RandomCrop": _RANK | {"E411": "Keras needs the size when images come"},
+    "RandomContrast": _RANK | _RANGES | _FLOATS,
+    "RandomColorJitter": _RANK | _RANGES | _FLOATS | _CHANNELS,
+    "RandomHue": _RANK | _RANGES | _CHANNELS,
+    "RandomSaturation": _RANK | _RANGES | _FLOATS | _CHANNELS,
+    "RandomGrayscale": _RANK | _CHANNELS,
+    "RandomFlip": _RANK,
 }

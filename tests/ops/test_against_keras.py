@@ -19,7 +19,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.strategies import SearchStrategy
 
 import tests.ops
@@ -153,7 +153,17 @@ def check_draws(name: str, count: int, precision: str, change: Callable[[Draw], 
     assert name in DRAWS, f"no draw for {name}: add one to tests/ops/draw_*.py"
     accepted: list[bool] = []
 
-    @settings(max_examples=count, derandomize=True, deadline=None, database=None, suppress_health_check=SLOW)
+    # Not shrunk: that builds hundreds of layers for each failure, and the draws are small as they are.
+    phases = (Phase.explicit, Phase.generate)
+
+    @settings(
+        max_examples=count,
+        derandomize=True,
+        deadline=None,
+        database=None,
+        phases=phases,
+        suppress_health_check=SLOW,
+    )
     @given(DRAWS[name])
     def agrees(draw: Draw) -> None:
         accepted.append(compare(name, change(draw), precision))
