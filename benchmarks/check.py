@@ -34,7 +34,9 @@ def main(runs: int) -> None:
     for index, what in enumerate(("wall", "CPU")):
         ours, theirs = (median(pair[side][index] for pair in pairs) for side in (0, 1))
         ratio = median(pair[0][index] / pair[1][index] for pair in pairs)
-        print(f"{what}: check {ours:.3f} s, imports {theirs:.3f} s, ratio {ratio:.2f} (median of {runs} pairs; aim 2.5)")
+        print(
+            f"{what}: check {ours:.3f} s, imports {theirs:.3f} s, ratio {ratio:.2f} (median of {runs} pairs; aim 2.5)"
+        )
 
 
 if __name__ == "__main__":

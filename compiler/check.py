@@ -103,7 +103,8 @@ def _operands(wired: Wired, op: Op, diagnostics: Diagnostics) -> tuple[Operand, 
         )
         wrong = [operand.argument for operand in named if operand.argument not in op.operands]
         missing = [slot for slot in op.operands[: op.required] if slot not in {operand.argument for operand in named}]
-        if wrong or missing:
+        twice = len({operand.argument for operand in named}) < len(named)
+        if wrong or missing or twice:
             takes = ", ".join(f"{slot}" if i < op.required else f"[{slot}]" for i, slot in enumerate(op.operands))
             start = ", ".join(f"{slot}: prev" for slot in op.operands[: op.required])
             message = (

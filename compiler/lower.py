@@ -6,10 +6,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from compiler.errors import Diagnostics, did_you_mean
+from compiler.errors import Diagnostics, Place, did_you_mean
 from compiler.expand import Expanded, Item, Layer, Parallel, Reference, Sequence, walk
 from compiler.ir import Operand, Output
 from compiler.spec.located import Map
+
+
+MAX_EDGES = 2_000_000
+"""Cap on edges and on the names that globs look through, so that no glob can eat the machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,7 @@ class _Lowering:
         self.results: dict[str, str | None] = {}  # item's full name -> node that gives its output
         self.open: list[str] = []  # items whose inside is being lowered
         self.wired: list[Wired] = []
+        self.left = MAX_EDGES
         self.all_names = [item.name for item in walk(model.body) if item.name]
         self.known = set(self.all_names)
         self.faulty = [layer.name for layer in walk(model.body) if isinstance(layer, Layer) and layer.op is None]
@@ -92,6 +97,7 @@ class _Lowering:
 
     def item(self, item: Item, scope: _Scope, previous: str | None) -> str | None:
         sources = self.sources(item, scope, previous)
+        self.take(item, sources)
         self.open.append(item.name)
         try:
             if isinstance(item, Layer):
@@ -107,8 +113,30 @@ class _Lowering:
         self.results[item.name] = result
         return result
 
+    def take(self, item: Item, sources: tuple[Operand, ...]) -> None:
+        """Count the edges, and see that what takes one tensor is given it without a name."""
+        self.spend(len(sources), item.place)
+        named = [source.argument for source in sources if source.argument]
+        if named and not isinstance(item, Layer) and not (isinstance(item, Sequence) and item.inputs):
+            message = f"one tensor enters here, without a name (got {', '.join(named)})"
+            self.diagnostics.report("E306", message, item.place, hint="from: NAME", trail=item.trail)
+            raise _Unresolved
+
+    def spend(self, steps: int, place: Place) -> None:
+        """Refuse what a few globs over many layers would make of them."""
+        self.left -= steps
+        if self.left < 0:
+            message = f"the references of this model mean more than {MAX_EDGES:,} layers in all"
+            if self.left + steps >= 0:
+                self.diagnostics.report("E209", message, place, hint="name fewer layers by globs")
+            raise _Unresolved
+
     def layer(self, item: Layer, sources: tuple[Operand, ...]) -> str:
         original = self.layers_by_name.get(item.shares) if item.shares else None
+        if item.shares and original is None:
+            message = f"{item.name!r} shares the weights of {item.shares!r}, which a patch took away"
+            self.diagnostics.report("E309", message, item.place, hint="patch both", trail=item.trail)
+            raise _Unresolved
         if original is not None and original.args is not item.args:  # a patch may have changed the original
             item = replace(item, op=original.op, args=original.args)
         self.wired.append(Wired(item, sources))
@@ -133,8 +161,12 @@ class _Lowering:
     def block(self, item: Sequence, sources: tuple[Operand, ...]) -> str | None:
         if item.inputs:
             named = self.fill(item, sources)
-            scope = _Scope(item.name, None, None, named)
-            end = self.items(item.items, scope, next(iter(named.values())) if len(named) == 1 else None)
+            only = next(iter(named.values())) if len(named) == 1 else None
+            scope = _Scope(item.name, None, only, named)
+            end = self.items(item.items, scope, only)
+            if not item.items and only is None:
+                message = "this block has several inputs and no layers, so it has no output"
+                self.diagnostics.report("E308", message, item.place, trail=item.trail)
         else:
             entering = self.single(item, sources)
             scope = _Scope(item.name, None, entering, {})
@@ -143,6 +175,8 @@ class _Lowering:
 
     def fill(self, item: Sequence, sources: tuple[Operand, ...]) -> dict[str, str]:
         """A block's named inputs, filled in order or by name."""
+        if not sources:
+            raise _Unresolved  # reported where it was lost
         given = {source.argument or name: source.node for source, name in zip(sources, item.inputs, strict=False)}
         if len(sources) != len(item.inputs) or set(given) != set(item.inputs):
             names = ", ".join(item.inputs)
@@ -177,12 +211,9 @@ class _Lowering:
         if item.source is None:
             if previous is not None:
                 return (Operand(previous),)
-            if self.starts_nowhere(item, scope):
-                names = ", ".join(scope.named)
-                self.diagnostics.report(
-                    "E307", f"several inputs enter ({names}), and this does not say which it takes", item.place,
-                    hint=f"from: {next(iter(scope.named))}", trail=item.trail,
-                )  # fmt: skip
+            # a sequence leaves it to its first item to say
+            if (not isinstance(item, Sequence) or item.closed) and self.starts_nowhere(scope):
+                self.ambiguous("this does not say which it takes", item.place, scope, item.trail)
             return ()
         operands: list[Operand] = []
         for reference in item.source:
@@ -190,15 +221,17 @@ class _Lowering:
                 operands.append(Operand(node, reference.slot))
         return tuple(operands)
 
-    def starts_nowhere(self, item: Item, scope: _Scope) -> bool:
+    def starts_nowhere(self, scope: _Scope) -> bool:
         """Whether nothing can come before: the first item of a block or model with several inputs."""
-        if isinstance(item, Sequence) and not item.closed:
-            return False  # its own first item will say
-        return len(scope.named) > 1 and not self.wired_inside(scope)
+        at = scope
+        while at.outer is not None:
+            at = at.outer
+        start = f"{at.prefix}." if at.prefix else ""
+        return len(at.named) > 1 and not any(name.startswith(start) for name in self.results)
 
-    def wired_inside(self, scope: _Scope) -> bool:
-        start = f"{scope.prefix}." if scope.prefix else ""
-        return any(name.startswith(start) for name in self.results)
+    def ambiguous(self, reason: str, place: Place, scope: _Scope, trail: tuple[str, ...]) -> None:
+        message = f"several inputs enter ({', '.join(scope.named)}), and {reason}"
+        self.diagnostics.report("E307", message, place, hint=f"from: {next(iter(scope.named))}", trail=trail)
 
     def resolve_one(
         self, reference: Reference, scope: _Scope, previous: str | None, trail: tuple[str, ...]
@@ -218,12 +251,16 @@ class _Lowering:
         trail = item.trail if item is not None else trail
         if text == "prev":
             if previous is None:
+                if self.starts_nowhere(scope):
+                    self.ambiguous("no layer comes before this one", reference.place, scope, trail)
                 raise _Unresolved
             return (previous,)
-        if text == "input":
-            return (self.entering(reference, scope, trail),)
         if text in scope.named:
             return (scope.named[text],)
+        if text == "input":
+            return (self.entering(reference, scope, trail),)
+        if "*" in text:
+            self.spend(len(self.results), reference.place)
         at: _Scope | None = scope
         while at is not None:
             full = f"{at.prefix}.{text}" if at.prefix else text

@@ -56,6 +56,8 @@ def plan(composed: Composed) -> Plan:
         ConfigError: with all faults at once.
     """
     diagnostics = Diagnostics()
+    for fault in composed.faults:
+        diagnostics.add(fault)
     load_plugins(composed, diagnostics)
     train = read_train(composed.section("train"), diagnostics)
     data = read_data(composed.section("data"), diagnostics)

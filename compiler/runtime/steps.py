@@ -15,8 +15,7 @@ from compiler.runtime.training import Metric, Objective, Optimizer
 
 # jit_compile: XLA compiles convolutions for the CPU to code that is 4 to 20 times slower than the kernels it replaces.
 # autograph: Keras's layers are written for it to be off.
-# reduce_retracing: the last batch is a smaller one.
-_compiled = partial(tf.function, jit_compile=False, autograph=False, reduce_retracing=True)
+_compiled = partial(tf.function, jit_compile=False, autograph=False)
 
 Inputs = NDArray[Any] | Mapping[str, NDArray[Any]]
 """Rows (N, ...), or those of each input by name."""
@@ -55,7 +54,7 @@ class Steps:
         self._metrics = {
             metric.key: getattr(keras.metrics, metric.keras[objective.task])(**metric.arguments()) for metric in metrics
         }
-        self._forward = _compiled(self._measure)
+        self._forward: Any = None
 
     def labels(self, y: NDArray[Any]) -> NDArray[Any]:
         """`y` as the loss takes it: class numbers (N,), or values (N, K), 0 and 1 among them."""
@@ -100,7 +99,13 @@ class Steps:
     def evaluate(self, x: Inputs, y: NDArray[Any]) -> tuple[dict[str, float], NDArray[np.float32]]:
         """Loss and metrics of a split, and its predictions: probabilities (N, C), or values (N, K)."""
         self.reset()
-        labels, found = self.labels(y), list[NDArray[Any]]()
+        labels = self.labels(y)
+        if self._forward is None:  # traced once for all sizes of batches: the last one of a split is smaller
+            rows = tf.nest.map_structure(
+                lambda array: tf.TensorSpec((None, *array.shape[1:]), array.dtype), (x, labels)
+            )
+            self._forward = _compiled(self._measure, input_signature=rows)
+        found = list[NDArray[Any]]()
         for first in range(0, len(y), self.batch_size):
             taken = slice(first, first + self.batch_size)
             batch = tf.nest.map_structure(lambda array: tf.convert_to_tensor(array[taken]), (x, labels))  # noqa: B023  # called at once

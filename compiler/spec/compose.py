@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,12 +54,14 @@ class Composed:
         choices: the option of each config group, e.g. model: xception_lite.
         loader: Hydra's loader, which knows all files that can be named.
         raw: Hydra's own result.
+        faults: of overrides that were left out.
     """
 
     config: Map
     choices: Mapping[str, str]
     loader: ConfigLoaderImpl
     raw: DictConfig
+    faults: tuple[Fault, ...] = ()
 
     def section(self, name: str) -> Map:
         """A top-level section; an empty one where it is missing or null.
@@ -142,8 +144,11 @@ def make_loader(config_dir: Path | None = None) -> ConfigLoaderImpl:
 def compose(overrides: Sequence[str], config_dir: Path | None = None, config_name: str = CONFIG_NAME) -> Composed:
     """Compose the configuration as `train.py` does with these overrides.
 
+    An override with a key that does not exist is left out, and its fault is kept in the result: whatever else is
+    wrong can be reported together with it.
+
     Raises:
-        ConfigError: with every bad override, or the faults of a file that cannot be read.
+        ConfigError: a file, a choice of a group or the grammar of an override is at fault, so that nothing can be composed.
     """
     loader = make_loader(config_dir)
     diagnostics = Diagnostics()
@@ -158,8 +163,9 @@ def compose(overrides: Sequence[str], config_dir: Path | None = None, config_nam
             left.remove(blamed)  # go on without it, so that the next bad one is reported too
             loader = make_loader(config_dir)
             continue
-        diagnostics.raise_errors()
-        return locate(cfg, loader, config_name, left)
+        if any(fault.code != "E007" for fault in diagnostics.faults):
+            break  # without the group that was meant, the rest would be held against another
+        return replace(locate(cfg, loader, config_name, left), faults=tuple(diagnostics.faults))
     diagnostics.raise_errors()
     raise AssertionError("composition failed without a fault")
 

@@ -61,7 +61,9 @@ class Case:
 
 def shipped() -> list[tuple[str, str]]:
     """Name and text of every shipped model."""
-    return [(path.stem, path.read_text(encoding="utf-8")) for path in sorted((config_folder() / "model").glob("*.yaml"))]
+    return [
+        (path.stem, path.read_text(encoding="utf-8")) for path in sorted((config_folder() / "model").glob("*.yaml"))
+    ]
 
 
 def make(number: int, seed: int, models: list[tuple[str, str]]) -> Case:
@@ -180,7 +182,9 @@ def run(case: Case, folder: Path) -> list[str]:
             file.parent.mkdir(exist_ok=True)
             file.write_bytes(case.text.encode("utf-8", "surrogatepass"))
             by_file = case.way == "model_file"
-            plan(compose([f"model_file={file}", "~model"] if by_file else ["model=broken"], None if by_file else folder))
+            plan(
+                compose([f"model_file={file}", "~model"] if by_file else ["model=broken"], None if by_file else folder)
+            )
     except ConfigError as error:
         text = render(error.faults)
         assert text.strip(), "faults without a text"

@@ -107,7 +107,13 @@ def spectral_normalization(draw: st.DrawFn) -> Draw:
 DRAWS: dict[str, SearchStrategy[Draw]] = {
     "BatchNormalization": batch_normalization(),
     "LayerNormalization": affine(INPUT, axis=AXES),
-    "GroupNormalization": affine(one(EVEN, ANY_DTYPE), axis=AXIS, groups=st.sampled_from([-1, 1, 2, 3])),
+    "GroupNormalization": with_args(
+        mostly(
+            st.fixed_dictionaries({"groups": st.sampled_from([-1, 1, 2])}),
+            optional(groups=st.sampled_from([3, 0])),
+        ),
+        affine(one(EVEN, ANY_DTYPE), axis=AXIS),
+    ),
     "RMSNormalization": with_args(optional(**LAYER, axis=AXES, epsilon=EPSILON), FLOATS),
     "UnitNormalization": with_args(optional(**LAYER, axis=AXES), FLOATS),
     "Normalization": normalization(),
