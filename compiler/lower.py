@@ -11,7 +11,6 @@ from compiler.expand import Expanded, Item, Layer, Parallel, Reference, Sequence
 from compiler.ir import Operand, Output
 from compiler.spec.located import Map
 
-
 MAX_EDGES = 2_000_000
 """Cap on edges and on the names that globs look through, so that no glob can eat the machine."""
 

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 
 TESTS = Path(__file__).parent
 GOLDENS = TESTS / "golden"
-TF_FILES = ("ops/test_against_keras.py", "targets/*", "runtime/test_fit*")
+TF_FILES = ("ops/test_against_keras.py", "targets/test_keras*", "runtime/test_fit*")
 """Files whose tests need TensorFlow, besides those that import it themselves."""
 
 collect_ignore = ["campaigns", "golden"]

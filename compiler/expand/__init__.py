@@ -8,10 +8,19 @@ expression is computed. What stays is a tree (lists, residuals, branches), since
 from __future__ import annotations
 
 from compiler.errors import Diagnostics
-from compiler.expand.expander import Expander, TooManyLayers
-from compiler.expand.items import Expanded, Item, Layer, Parallel, Reference, Sequence, children, walk
+from compiler.expand.expander import Expander
+from compiler.expand.items import (
+    Expanded,
+    Item,
+    Layer,
+    Parallel,
+    Reference,
+    Sequence,
+    TooManyLayers,
+    children,
+    walk,
+)
 from compiler.expand.names import Names
-from compiler.expand.patch import apply_patches
 from compiler.spec.environment import variables
 from compiler.spec.model import ModelSpec
 
@@ -32,5 +41,5 @@ def expand(spec: ModelSpec, diagnostics: Diagnostics, max_layers: int = MAX_LAYE
     except TooManyLayers:  # without layers every reference and patch would have a fault too
         return Expanded(inputs, Sequence("", (), None, spec.place, ()), ())
     body = Sequence("", items, None, spec.place, (), tuple(layer.name for layer in inputs))
-    model = Expanded(inputs, body, expander.outputs(spec.outputs, env))
-    return apply_patches(model, spec.patch, expander, env, diagnostics)
+    outputs = expander.outputs(spec.outputs, env)
+    return Expanded(inputs, expander.patched(body, spec.patch, env, spec.blocks), outputs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from compiler.errors import Diagnostics, Note, closest, did_you_mean, shown
-from compiler.spec.environment import Environment, Unevaluated, compute
+from compiler.spec.environment import Environment, Unevaluated, compute, in_order, names_in
 from compiler.spec.expression import is_expression
 from compiler.spec.located import Leaf, Map, plain, trap_hint
 from compiler.spec.model import BlockSpec, LayerSpec, Param
@@ -33,7 +33,7 @@ def block_environment(
     """
     args = compute(spec.args, env, diagnostics, trail)
     assert isinstance(args, Map)
-    inner = Environment() if block.isolated else variables
+    inner = env.emptied() if block.isolated else variables
     failed = False
     for key in args.entries:
         if key not in block.params and is_expression(spec.op):
@@ -41,7 +41,8 @@ def block_environment(
             diagnostics.report(
                 "E204", f"block {block.name!r} has no param {key!r}", args.key_place(key), hint=hint, trail=trail
             )
-    for param in block.params.values():
+    order, _ = in_order({name: names_in(p.default) if p.default else set() for name, p in block.params.items()})
+    for param in map(block.params.__getitem__, order):  # a default may use other params
         given = args.get(param.name)
         if given is None and param.default is None:
             failed = True
@@ -59,7 +60,8 @@ def block_environment(
             notes = given.notes if isinstance(given, Leaf) else ()
             diagnostics.report(
                 "E206",
-                f"param {param.name!r} of block {block.name!r} must be {_ARTICLES[param.type]} (got {shown(plain(given))})",
+                f"param {param.name!r} of block {block.name!r} must be {_ARTICLES[param.type]} "
+                f"(got {shown(plain(given))})",
                 given.place,
                 hint=trap_hint(given),
                 trail=trail,

@@ -68,9 +68,8 @@ def _each(tree: Tree, env: Environment, diagnostics: Diagnostics, trail: tuple[s
 
     def rows() -> Iterator[Environment]:
         for index in range(next(iter(lengths.values()))):
-            row = env.with_value("i", index, tree.place)
-            for name, column in columns.items():
-                row = row.with_value(name, plain(column[index]), column[index].place)
-            yield row
+            cells = {name: column[index] for name, column in columns.items()}
+            values = {"i": index, **{name: plain(cell) for name, cell in cells.items()}}
+            yield env.with_values(values, {"i": tree.place, **{name: cell.place for name, cell in cells.items()}})
 
     return rows()

@@ -9,21 +9,23 @@ from dataclasses import replace
 from compiler.errors import Diagnostics, Note, did_you_mean, shown
 from compiler.expand.blocks import block_environment
 from compiler.expand.copies import copies, switched_on
-from compiler.expand.items import Item, Layer, Parallel, Reference, Sequence
-from compiler.expand.names import Names
+from compiler.expand.items import Item, Layer, Parallel, Reference, Sequence, TooManyLayers, walk
+from compiler.expand.names import Names, base_name
+from compiler.expand.patch import patched
+from compiler.expand.sharing import find, twin
 from compiler.ops import OPS
 from compiler.spec.environment import Environment, Unevaluated, compute
 from compiler.spec.expression import is_expression
 from compiler.spec.located import Leaf, Map, Seq, Tree, plain, trap_hint
-from compiler.spec.model import BlockSpec, InputSpec, LayerSpec, ModelSpec, empty_map, string
+from compiler.spec.model import BlockSpec, InputSpec, LayerSpec, ModelSpec, PatchSpec, empty_map, string
 from compiler.spec.parse import STRUCTURAL, find_op
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _WORDS = ("prev", "input")  # what `from` means by itself
 
 
-class TooManyLayers(Exception):
-    """The cap is exceeded; the fault is in the diagnostics."""
+MAX_CALLS = 50
+"""Cap on calls of blocks inside one another."""
 
 
 class Expander:
@@ -33,6 +35,7 @@ class Expander:
         self.spec, self.variables, self.diagnostics, self.max_layers = spec, env, diagnostics, max_layers
         self.made = 0
         self.calls: list[str] = []
+        self.home = ""  # the innermost block's name: nothing inside it sees what is outside
         self.by_name: dict[str, Item] = {}
 
     # --- lists ---
@@ -72,6 +75,8 @@ class Expander:
         environments = copies(spec, env, self.diagnostics, trail)
         repeated = "repeat" in spec.keys or "each" in spec.keys
         if not repeated and not switched_on(spec, env, self.diagnostics, trail):
+            if "name" not in spec.keys and not is_expression(spec.op):
+                taken.take(taken.free(base_name(spec)))  # so that the names behind it do not depend on `when`
             return None
         key = self.key(spec, env, prefix, taken, trail)
         name = f"{prefix}{key}"
@@ -105,7 +110,7 @@ class Expander:
     def stand_in(self, spec: LayerSpec, prefix: str, trail: tuple[str, ...], taken: Names) -> Layer:
         """A layer for an entry that has a fault, so that what comes after it raises no second one."""
         name = string(spec.keys.get("name") or empty_map(spec.op_place))
-        key = name if name is not None and name not in taken else taken.free(_base(spec))
+        key = name if name is not None and name not in taken else taken.free(base_name(spec))
         taken.take(key)
         return Layer(f"{prefix}{key}", None, empty_map(spec.op_place), None, spec.op_place, trail)
 
@@ -113,7 +118,7 @@ class Expander:
         """The entry's own part of the dotted name: its `name`, or its op with a number where that is taken."""
         tree = spec.keys.get("name")
         if tree is None:
-            base = _base(spec)
+            base = base_name(spec)
             if is_expression(base):
                 base = str(plain(compute(Leaf(spec.op, spec.op_place), env, self.diagnostics, trail)))
             key = taken.free(base)
@@ -138,8 +143,8 @@ class Expander:
         taken.take(key)
         return key
 
-    def count(self, spec: LayerSpec) -> None:
-        self.made += 1
+    def count(self, spec: LayerSpec, items: int = 1) -> None:
+        self.made += items
         if self.made > self.max_layers:
             place = spec.keys["repeat"].place if "repeat" in spec.keys else spec.op_place
             self.diagnostics.report(
@@ -256,10 +261,9 @@ class Expander:
             paths = (path("layers", name, Names(("shortcut", "merge"))), path("shortcut", f"{name}.shortcut"))
         else:
             paths = tuple(path(key, f"{name}.{key}") for key in spec.bodies)
-            if "merge" in spec.bodies:
-                self.diagnostics.report("E212", "a path cannot be called 'merge'", spec.op_place, trail=trail)
         merge = self.merge(spec, f"{name}.merge", env, inside, default="Add" if op == "residual" else "Concatenate")
-        return Parallel(name, paths, replace(merge, residual=op == "residual"), source, spec.op_place, trail)
+        merge = replace(merge, merge=True, residual=op == "residual")
+        return Parallel(name, paths, merge, source, spec.op_place, trail)
 
     def merge(self, spec: LayerSpec, name: str, env: Environment, trail: tuple[str, ...], default: str) -> Layer:
         tree = spec.args.get("merge")
@@ -291,6 +295,10 @@ class Expander:
         trail: tuple[str, ...],
     ) -> Item:
         inside = trail or (spec.label,)  # inside a block its name says enough
+        if len(self.calls) >= MAX_CALLS:
+            message = f"blocks call blocks more than {MAX_CALLS} deep"
+            self.diagnostics.report("E209", message, spec.op_place, trail=trail)
+            raise Unevaluated
         if block.name in self.calls:
             loop = " -> ".join((*self.calls[self.calls.index(block.name) :], block.name))
             self.diagnostics.report(
@@ -300,12 +308,16 @@ class Expander:
         inner = block_environment(spec, block, env, self.variables, self.diagnostics, inside)
         within = (*inside, f"block {block.name!r}")
         self.calls.append(block.name)
+        outside = self.home, self.variables
+        self.home, self.variables = name, inner if block.isolated else self.variables
         try:
             items = self.layers(block.layers, f"{name}.", inner, block.blocks, within, Names(block.inputs))
             output = self.block_output(block, inner, within)
+            made = Sequence(name, items, source, spec.op_place, trail, block.inputs, closed=True, output=output)
+            return self.patched(made, block.patch, inner, block.blocks)
         finally:
             self.calls.pop()
-        return Sequence(name, items, source, spec.op_place, trail, block.inputs, closed=True, output=output)
+            self.home, self.variables = outside
 
     def block_output(self, block: BlockSpec, env: Environment, trail: tuple[str, ...]) -> Reference | None:
         if block.output is None:
@@ -333,35 +345,31 @@ class Expander:
         assert spec.share is not None
         tree = compute(spec.share, env, self.diagnostics, trail)
         wanted = string(tree)
-        prefix = name.rsplit(".", 1)[0] if "." in name else ""
-        found = None
-        while wanted is not None:
-            found = self.by_name.get(f"{prefix}.{wanted}" if prefix else wanted)
-            if found is not None or not prefix:
-                break
-            prefix = prefix.rsplit(".", 1)[0] if "." in prefix else ""
+        found = find(wanted, name, self.home, self.by_name) if wanted is not None else None
         if found is None:
-            hint = did_you_mean(wanted, self.by_name) if wanted else None
+            faulty = [item.name for item in self.by_name.values() if isinstance(item, Layer) and item.op is None]
+            if any(f".{wanted}".startswith(f".{fault}.") for fault in faulty):
+                raise Unevaluated  # inside of something whose own fault is reported
+            start = f"{self.home}." if self.home else ""
+            here = [known.removeprefix(start) for known in self.by_name if known.startswith(start)]
+            hint = did_you_mean(wanted, here) if wanted else None
             self.diagnostics.report(
                 "E301", f"'share' names no earlier layer or block: {plain(tree)!r}", tree.place, hint=hint, trail=trail
             )
             raise Unevaluated
-        return replace(self.twin(found, found.name, name, spec), source=source)
+        self.count(spec, sum(1 for _ in walk(found)))
+        made = twin(found, name, spec.op_place, trail, spec.label)
+        for item in reversed(list(walk(made))):  # a residual after its main path, which has its name
+            self.by_name[item.name] = item
+        return replace(made, source=source)
 
-    def twin(self, item: Item, old: str, new: str, spec: LayerSpec) -> Item:
-        self.count(spec)
-        name = new + item.name.removeprefix(old)
-        if isinstance(item, Layer):
-            made: Item = replace(item, name=name, shares=item.shares or item.name, place=spec.op_place)
-        elif isinstance(item, Sequence):
-            made = replace(item, name=name, items=tuple(self.twin(child, old, new, spec) for child in item.items))
-        else:
-            paths = tuple(self.twin(path, old, new, spec) for path in item.paths)
-            merge = self.twin(item.merge, old, new, spec)
-            assert isinstance(merge, Layer)
-            made = replace(item, name=name, paths=tuple(p for p in paths if isinstance(p, Sequence)), merge=merge)
-        self.by_name[name] = made
-        return made
+    def patched(
+        self, body: Sequence, patches: tuple[PatchSpec, ...], env: Environment, blocks: Mapping[str, BlockSpec]
+    ) -> Sequence:
+        def made(specs: tuple[LayerSpec, ...], prefix: str, trail: tuple[str, ...], taken: Names) -> tuple[Item, ...]:
+            return self.layers(specs, prefix, env, blocks, trail, taken)
+
+        return patched(body, patches, made, env, self.diagnostics)
 
     # --- the ends of the model ---
 
@@ -386,9 +394,3 @@ class Expander:
         if not references:
             self.diagnostics.report("E308", "'outputs' names no layer", tree.place)
         return tuple((reference.slot, replace(reference, slot=None)) for reference in references)
-
-
-def _base(spec: LayerSpec) -> str:
-    """What an entry without a name is called after: its op or the layer that it shares; an expression as it stands."""
-    base = spec.op or string(spec.share or spec.op_tree or empty_map(spec.op_place)) or "layer"
-    return base.rsplit("/", 1)[-1].rsplit(".", 1)[-1]

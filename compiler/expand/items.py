@@ -9,6 +9,10 @@ from compiler.errors import Place
 from compiler.spec.located import Map
 
 
+class TooManyLayers(Exception):
+    """The cap on layers is exceeded; the fault is in the diagnostics."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reference:
     """One entry of `from`: a relative name, `prev` or `input`; `slot` where the layer names its inputs."""
@@ -35,7 +39,8 @@ class Layer:
     place: Place
     trail: tuple[str, ...]
     shares: str | None = None
-    residual: bool = False  # the merge at the end of a residual
+    merge: bool = False  # the merge at the end of a residual or of branches
+    residual: bool = False  # ... of a residual
 
 
 @dataclass(frozen=True, slots=True)

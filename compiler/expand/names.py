@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from compiler.spec.model import LayerSpec, empty_map, string
+
 
 class Names:
     """Which names are taken, and the next number for each that is taken again.
@@ -36,3 +38,9 @@ class Names:
             number += 1
         self._next[base] = number + 1
         return f"{base}_{number}"
+
+
+def base_name(spec: LayerSpec) -> str:
+    """What an entry without a name is called after: its op or the layer that it shares; an expression as it stands."""
+    base = spec.op or string(spec.share or spec.op_tree or empty_map(spec.op_place)) or "layer"
+    return base.rsplit("/", 1)[-1].rsplit(".", 1)[-1]

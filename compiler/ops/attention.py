@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from math import prod
 from typing import Annotated, ClassVar
 
 from compiler.errors import shown
-from compiler.ir import Shape, Weight
+from compiler.ir import Shape, TensorType, Weight
 from compiler.ops.axes import MaybeAxes, axis_index
-from compiler.ops.base import Mismatch, NamedOp, dims, elements, known
+from compiler.ops.base import Mismatch, NamedOp, Signature, dims, elements, known
 from compiler.ops.objects import Initializer, MaybeConstraint, MaybeRegularizer
 from compiler.settings import (
     Annotation,
@@ -146,6 +147,17 @@ class Projected(QueryValueKey, abstract=True):
         number, size = self.heads()["query"]
         pairs = elements(xs["query"][:-1]) * self.attended(xs)
         return total + 2 * number * pairs * (size + self.heads()["value"][1])
+
+    def signature(self, inputs: Mapping[str, TensorType], precision: str) -> Signature:
+        """Keras leaves the projections trainable when `trainable: false` stands on the layer."""
+        signature = super().signature(inputs, precision)
+        if self.trainable:
+            return signature
+        warning = Mismatch(
+            "W607", "does not freeze its projections: Keras trains them all the same", argument="trainable"
+        )
+        weights = self.weights({name: x.shape for name, x in inputs.items()})
+        return replace(signature, weights=tuple(weights), warnings=(Mismatch("W607", message, argument="trainable"),))
 
     @abstractmethod
     def attended(self, xs: Mapping[str, Shape]) -> int:
@@ -299,9 +311,9 @@ class Attention(Scored):
 
     def weights(self, xs: Mapping[str, Shape]) -> Iterable[Weight]:
         if self.use_scale:
-            yield Weight("scale", ())
+            yield Weight("scale", (), trainable=self.trainable)
         if self.score_mode == "concat":
-            yield Weight("concat_score_weight", ())
+            yield Weight("concat_score_weight", (), trainable=self.trainable)
 
     def operations(self) -> int:
         return 2 if self.score_mode == "dot" else 3 + self.use_scale
@@ -314,7 +326,7 @@ class AdditiveAttention(Scored):
 
     def weights(self, xs: Mapping[str, Shape]) -> Iterable[Weight]:
         if self.use_scale:
-            yield Weight("scale", (_features(xs, "query"),))
+            yield Weight("scale", (_features(xs, "query"),), trainable=self.trainable)
 
     def operations(self) -> int:
         return 3 + self.use_scale

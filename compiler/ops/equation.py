@@ -107,15 +107,21 @@ def solve(equation: Equation, bias_axes: str | None, output_shape: Shape, x: Sha
     hidden = len(whole) - len(equation.x)
     if hidden < 0 or (hidden > 0 and equation.dots == "none"):
         least = "at least " if equation.dots != "none" else ""
-        wanted = len(equation.x) - 1
-        raise Mismatch("E403", f"needs an input with {least}{wanted} dimensions besides the batch (got {dims(x)})")
+        wanted = f"{least}{len(equation.x) - 1} dimension{'' if len(equation.x) == 2 else 's'}"
+        raise Mismatch("E403", f"needs an input with {wanted} besides the batch (got {dims(x)})")
     offset = hidden if equation.dots == "before" else 0
+    between = whole[1:offset]
+    if between != between[::-1]:
+        # Keras 3.15 gives them in reverse order in its symbolic shape, by which the layers behind are built.
+        message = f"stands with '...' for {dims(between)} besides the batch, which Keras mixes up: use letters"
+        hint = f"write 'a{_letters(equation, len(between))}' for the dots, and null for each in 'output_shape'"
+        raise Mismatch("E403", f"'equation' {message}", hint=hint, argument="equation")
     if not offset:
         _check_batch(equation)
     named = len(equation.y) - (0 if offset else 1)
     if len(output_shape) != named:
         letters = equation.y if offset else equation.y[1:]
-        message = f"'output_shape' must have {named} sizes, for {letters!r} (got {dims(output_shape)})"
+        message = f"'output_shape' must have one size for each letter of {letters!r} (got {dims(output_shape)})"
         raise Mismatch("E410", message, argument="output_shape")
     after = whole[len(equation.x) :] if equation.dots == "after" else ()
     output: Shape = (*whole[:offset], *output_shape, *after) if offset else (None, *output_shape, *after)
@@ -130,6 +136,12 @@ def solve(equation: Equation, bias_axes: str | None, output_shape: Shape, x: Sha
     free = [size for letter, size in zip(equation.kernel, kernel, strict=True) if letter not in entering]
     macs = None if None in x else math.prod([*(dim for dim in x if dim is not None), *free])
     return Shapes(output[1:], kernel, bias, macs)
+
+
+def _letters(equation: Equation, count: int) -> str:
+    """Letters that the equation leaves free, but for a."""
+    free = [letter for letter in "bcdefghijklmnopqrstuvwxyz" if letter not in equation.x + equation.kernel + equation.y]
+    return "".join(free[:count])
 
 
 def _bias(

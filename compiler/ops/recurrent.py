@@ -108,10 +108,10 @@ class Recurrent(UnaryOp, abstract=True):
 
     def weights(self, x: Shape) -> Iterable[Weight]:
         features = known(x[-1], "the size of the last axis")
-        yield Weight("kernel", (features, self.gates * self.units))
-        yield Weight("recurrent_kernel", (self.units, self.gates * self.units))
+        yield Weight("kernel", (features, self.gates * self.units), trainable=self.trainable)
+        yield Weight("recurrent_kernel", (self.units, self.gates * self.units), trainable=self.trainable)
         if self.use_bias:
-            yield Weight("bias", self.bias_shape())
+            yield Weight("bias", self.bias_shape(), trainable=self.trainable)
 
     def bias_shape(self) -> tuple[int, ...]:
         return (self.gates * self.units,)
@@ -169,6 +169,12 @@ class Wrapper(Op, abstract=True):
         for fault in self.layer.check():
             yield _about(self.layer, fault, "layer")
 
+    def warnings(self) -> Iterable[Mismatch]:
+        """Keras leaves the layers inside trainable when `trainable: false` stands on the wrapper."""
+        if not self.trainable:
+            hint = "set it in the layer inside"
+            yield Mismatch("W607", "does not freeze the layer that it wraps", hint=hint, argument="trainable")
+
 
 def _about(layer: Op, fault: Mismatch, argument: str) -> Mismatch:
     """A fault of the layer inside, as one of the layer around it."""
@@ -176,15 +182,13 @@ def _about(layer: Op, fault: Mismatch, argument: str) -> Mismatch:
     return Mismatch(fault.code, message, hint=fault.hint, argument=argument)
 
 
-def _signature(wrapper: Op, layer: Op, x: TensorType, precision: str, argument: str) -> Signature:
-    """What the layer inside makes of `x`; its weights are frozen where it is, or the wrapper."""
+def _signature(layer: Op, x: TensorType, precision: str, argument: str) -> Signature:
+    """What the layer inside makes of `x`."""
     try:
         inner = layer.signature({"0": x}, precision)
     except Mismatch as fault:
         raise _about(layer, fault, argument) from None
-    trainable = wrapper.trainable and layer.trainable
-    weights = tuple(replace(weight, trainable=weight.trainable and trainable) for weight in inner.weights)
-    return replace(inner, weights=weights, warnings=tuple(_about(layer, fault, argument) for fault in inner.warnings))
+    return replace(inner, warnings=tuple(_about(layer, fault, argument) for fault in inner.warnings))
 
 
 class TimeDistributed(Wrapper):
@@ -205,11 +209,12 @@ class TimeDistributed(Wrapper):
         dtype = self.output_dtype([x.dtype], precision)
         # Keras casts floats on the way into the wrapper and nothing else: the layer inside sees integers as they are.
         inside = TensorType(tuple(rest), dtype if x.dtype in FLOATS else x.dtype)
-        inner = _signature(self, self.layer, inside, precision, "layer")
+        inner = _signature(self.layer, inside, precision, "layer")
+        warnings = (*self.warnings(), *inner.warnings)
         if inner.output is None:
-            return Signature(None, inner.weights, None, inner.warnings)
+            return replace(inner, warnings=warnings)
         flops = None if steps is None or inner.flops is None else steps * inner.flops
-        return Signature(TensorType((steps, *inner.output.shape), dtype), inner.weights, flops, inner.warnings)
+        return Signature(TensorType((steps, *inner.output.shape), dtype), inner.weights, flops, warnings)
 
 
 class Bidirectional(Wrapper):
@@ -263,8 +268,8 @@ class Bidirectional(Wrapper):
     def signature(self, inputs: Mapping[str, TensorType], precision: str) -> Signature:
         (x,) = inputs.values()
         forward, backward = self._both()
-        there = _signature(self, forward, x, precision, "layer")
-        back = _signature(self, backward, x, precision, "backward_layer" if self.backward_layer else "layer")
+        there = _signature(forward, x, precision, "layer")
+        back = _signature(backward, x, precision, "backward_layer" if self.backward_layer else "layer")
         assert there.output is not None, "a recurrent layer knows its output"
         shape = (*there.output.shape[:-1], forward.units * (2 if self.merge_mode == "concat" else 1))
         merge = {"concat": 0, "sum": 1, "mul": 1, "ave": 2}[self.merge_mode]
@@ -275,5 +280,5 @@ class Bidirectional(Wrapper):
             output=TensorType(shape, self.output_dtype([x.dtype], precision)),
             weights=there.weights + back.weights,
             flops=flops,
-            warnings=there.warnings,
+            warnings=(*self.warnings(), *there.warnings),
         )

@@ -10,7 +10,7 @@ import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from hydra import version as hydra_version
 from hydra._internal.config_loader_impl import ConfigLoaderImpl  # compose() builds the same, but hides it
@@ -19,6 +19,7 @@ from hydra._internal.utils import create_config_search_path
 from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.default_element import ResultDefault
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
@@ -165,39 +166,34 @@ def compose(overrides: Sequence[str], config_dir: Path | None = None, config_nam
             continue
         if any(fault.code != "E007" for fault in diagnostics.faults):
             break  # without the group that was meant, the rest would be held against another
-        return replace(locate(cfg, loader, config_name, left), faults=tuple(diagnostics.faults))
+        return replace(
+            locate(cfg, cfg.hydra.runtime.choices, loader, config_name, left), faults=tuple(diagnostics.faults)
+        )
     diagnostics.raise_errors()
     raise AssertionError("composition failed without a fault")
 
 
 def current(cfg: DictConfig) -> Composed:
-    """The located form of the configuration that Hydra handed to a job.
-
-    Args:
-        cfg: the job's config; the `hydra` node comes from `HydraConfig`.
-    """
-    from hydra.core.hydra_config import HydraConfig
-
-    whole = OmegaConf.create({"hydra": HydraConfig.get()}, flags={"allow_objects": True})
-    merged = OmegaConf.merge(cfg, whole)
-    assert isinstance(merged, DictConfig)
+    """The located form of the configuration that Hydra handed to a job."""
+    settings = HydraConfig.get()
     loader = GlobalHydra.instance().config_loader()
     assert isinstance(loader, ConfigLoaderImpl)
-    return locate(merged, loader, HydraConfig.get().job.config_name, list(HydraConfig.get().overrides.task))
+    config_name = settings.job.config_name or CONFIG_NAME
+    return locate(cfg, settings.runtime.choices, loader, config_name, list(settings.overrides.task))
 
 
-def locate(cfg: DictConfig, loader: ConfigLoaderImpl, config_name: str, overrides: Sequence[str]) -> Composed:
+def locate(
+    cfg: DictConfig, choices: Mapping[str, object], loader: ConfigLoaderImpl, config_name: str, overrides: Sequence[str]
+) -> Composed:
     """Give every value of `cfg` the place where it was written."""
     diagnostics = Diagnostics()
     places = _places(loader, config_name, overrides, diagnostics)
-    choices = {str(group): str(option) for group, option in cfg.hydra.runtime.choices.items()}
-    values = OmegaConf.to_container(cfg, resolve=False)
-    assert isinstance(values, dict)
+    values = cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=False))
     values.pop("hydra", None)
     tree = resolved(values, places, cfg, "", diagnostics)
     diagnostics.raise_errors()
     assert isinstance(tree, Map)
-    return Composed(tree, choices, loader, cfg)
+    return Composed(tree, {str(group): str(option) for group, option in choices.items()}, loader, cfg)
 
 
 def _places(loader: ConfigLoaderImpl, config_name: str, overrides: Sequence[str], diagnostics: Diagnostics) -> Tree:
@@ -240,23 +236,19 @@ def resolved(value: object, places: Tree, cfg: DictConfig, path: str, diagnostic
     if isinstance(value, dict):
         entries: dict[str, Tree] = {}
         keys: dict[str, Place] = {}
-        for raw_key, item in value.items():  # pyright: ignore[reportUnknownVariableType]  # a container of OmegaConf's
-            key = str(raw_key)  # pyright: ignore[reportUnknownArgumentType]  # as above
-            child = places.get(key) if isinstance(places, Map) else None
-            keys[key] = places.key_place(key) if isinstance(places, Map) else place
-            entries[key] = resolved(
-                item, child or Leaf(None, place), cfg, f"{path}.{key}" if path else key, diagnostics
-            )  # pyright: ignore[reportUnknownArgumentType]  # as above
+        for key, item in cast(dict[object, object], value).items():
+            name = str(key)
+            child = places.get(name) if isinstance(places, Map) else None
+            keys[name] = places.key_place(name) if isinstance(places, Map) else place
+            below = f"{path}.{name}" if path else name
+            entries[name] = resolved(item, child or Leaf(None, place), cfg, below, diagnostics)
         return Map(entries, place, keys)
     if isinstance(value, list):
         items = places.items if isinstance(places, Seq) else ()
-        return Seq(
-            tuple(
-                resolved(item, items[i] if i < len(items) else Leaf(None, place), cfg, f"{path}[{i}]", diagnostics)  # pyright: ignore[reportUnknownArgumentType]  # as above
-                for i, item in enumerate(value)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  # as above
-            ),
-            place,
-        )
+        values = cast(list[object], value)
+        spots = (*items, *(Leaf(None, place) for _ in values[len(items) :]))
+        found = (resolved(item, spots[i], cfg, f"{path}[{i}]", diagnostics) for i, item in enumerate(values))
+        return Seq(tuple(found), place)
     if isinstance(value, str) and "${" in value:
         try:
             found = OmegaConf.select(cfg, path, throw_on_resolution_failure=True, throw_on_missing=True)

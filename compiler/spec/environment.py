@@ -6,20 +6,44 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from compiler.errors import Diagnostics, Note, Place
-from compiler.spec.expression import FAULTY, ExpressionError, Faulty, evaluate, is_expression, parse
+from compiler.spec.expression import (
+    FAULTY,
+    MAX_STEPS,
+    Budget,
+    ExpressionError,
+    Faulty,
+    evaluate,
+    is_expression,
+    parse,
+)
 from compiler.spec.located import Leaf, Map, Seq, Tree, as_yaml, located, plain
+
+MAX_VARIABLES = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """Values by name, each with the place that gave it."""
+    """Values by name, each with the place that gave it.
+
+    Attributes:
+        budget: what all computing for one model may take; shared by every environment made from this one.
+    """
 
     values: Mapping[str, object] = field(default_factory=dict[str, object])
     origins: Mapping[str, Place] = field(default_factory=dict[str, Place])
+    budget: Budget = field(default_factory=Budget, compare=False)
 
     def with_value(self, name: str, value: object, origin: Place) -> Environment:
         """This environment with one more name, which hides an outer one."""
-        return Environment({**self.values, name: value}, {**self.origins, name: origin})
+        return self.with_values({name: value}, {name: origin})
+
+    def with_values(self, values: Mapping[str, object], origins: Mapping[str, Place]) -> Environment:
+        """This environment with more names, which hide outer ones."""
+        return Environment({**self.values, **values}, {**self.origins, **origins}, self.budget)
+
+    def emptied(self) -> Environment:
+        """An environment without names, for what must not see them."""
+        return Environment(budget=self.budget)
 
 
 class Unevaluated(Exception):
@@ -32,12 +56,20 @@ def compute(tree: Tree, env: Environment, diagnostics: Diagnostics, trail: tuple
     A value that depends on a variable from the command line takes that override as its place: there it can be mended.
 
     Raises:
-        Unevaluated: an expression has a fault.
+        Unevaluated: an expression has a fault, or the budget is spent.
     """
+    if not env.budget.spend(1):
+        if env.budget.tell():
+            hint = "shorter lists, or fewer copies of what has them"
+            message = f"the expressions and arguments of this model take more than {MAX_STEPS:,} steps to compute"
+            diagnostics.report("E209", message, tree.place, hint=hint, trail=trail)
+        raise Unevaluated
     if isinstance(tree, Leaf):
         return _leaf(tree, env, diagnostics, trail)
     if isinstance(tree, Seq):
-        return Seq(tuple(compute(item, env, diagnostics, trail) for item in tree.items), tree.place)
+        items = tuple(compute(item, env, diagnostics, trail) for item in tree.items)
+        same = all(new is old for new, old in zip(items, tree.items, strict=True))
+        return tree if same else Seq(items, tree.place)
     entries: dict[str, Tree] = {}
     failed = False
     for key, value in tree.entries.items():  # all of them, so that every fault is reported
@@ -47,7 +79,8 @@ def compute(tree: Tree, env: Environment, diagnostics: Diagnostics, trail: tuple
             failed = True
     if failed:
         raise Unevaluated
-    return Map(entries, tree.place, tree.keys)
+    same = all(new is old for new, old in zip(entries.values(), tree.entries.values(), strict=True))
+    return tree if same else Map(entries, tree.place, tree.keys)
 
 
 def _leaf(leaf: Leaf, env: Environment, diagnostics: Diagnostics, trail: tuple[str, ...]) -> Tree:
@@ -60,7 +93,7 @@ def _leaf(leaf: Leaf, env: Environment, diagnostics: Diagnostics, trail: tuple[s
     try:
         expression = parse(text)
         origins = [(name, env.origins[name]) for name in expression.names if name in env.origins]
-        value = evaluate(expression, env.values)
+        value = evaluate(expression, env.values, env.budget)
     except Faulty:
         raise Unevaluated from None
     except ExpressionError as error:
@@ -100,38 +133,54 @@ def variables(section: Map, diagnostics: Diagnostics) -> Environment:
 
     Every fault is reported; a variable that has one is given as `FAULTY`, so that its users raise no second fault.
     """
-    done: dict[str, object] = {}
-    origins = {name: tree.place for name, tree in section.entries.items()}
-
-    def value_of(name: str, path: tuple[str, ...]) -> None:
-        if name in done:
-            return
-        if name in path:
-            loop = " -> ".join((*path[path.index(name) :], name))
-            diagnostics.report("E214", f"variables that need each other: {loop}", section.entries[name].place)
-            done[name] = FAULTY
-            return
-        tree = section.entries[name]
-        for used in sorted(_names(tree)):
-            if used in section.entries:
-                value_of(used, (*path, name))
-        if name in done:
-            return
-        try:
-            done[name] = plain(compute(tree, Environment(dict(done), origins), diagnostics))
-        except Unevaluated:
-            done[name] = FAULTY
-
+    if len(section.entries) > MAX_VARIABLES:
+        message = f"a model may have at most {MAX_VARIABLES:,} variables (this one has {len(section.entries):,})"
+        diagnostics.report("E114", message, section.place)
+        return Environment(dict.fromkeys(section.entries, FAULTY))
     for name in section.entries:
         if not name.isidentifier():
             diagnostics.report(
                 "E212", f"a variable's name must be an identifier (got {name!r})", section.key_place(name)
             )
-        value_of(name, ())
-    return Environment(done, origins)
+    order, loops = in_order({name: names_in(tree) for name, tree in section.entries.items()})
+    done: dict[str, object] = {}
+    for loop in loops:
+        message = f"variables that need each other: {' -> '.join(loop)}"
+        diagnostics.report("E214", message, section.entries[loop[-1]].place)
+        done[loop[-1]] = FAULTY
+    env = Environment(done, {name: tree.place for name, tree in section.entries.items()})
+    for name in order:
+        if name in done:
+            continue
+        try:
+            done[name] = plain(compute(section.entries[name], env, diagnostics))
+        except Unevaluated:
+            done[name] = FAULTY
+    return env
 
 
-def _names(tree: Tree) -> set[str]:
+def in_order(needs: Mapping[str, set[str]]) -> tuple[list[str], list[tuple[str, ...]]]:
+    """The names, each behind those that it needs; and the loops, each ending with the name that it begins with."""
+    done: dict[str, None] = {}
+    loops: dict[str, tuple[str, ...]] = {}
+    for start in needs:
+        path = {} if start in done else {start: iter(sorted(needs[start]))}
+        while path:
+            name = next(reversed(path))
+            needed = next(path[name], None)
+            if needed is None:
+                done[name] = None
+                del path[name]
+            elif needed in path:
+                names = list(path)
+                loops.setdefault(needed, (*names[names.index(needed) :], needed))
+            elif needed in needs and needed not in done:
+                path[needed] = iter(sorted(needs[needed]))
+    return list(done), list(loops.values())
+
+
+def names_in(tree: Tree) -> set[str]:
+    """The variables that the expressions in a tree read."""
     if isinstance(tree, Leaf):
         if not isinstance(tree.value, str) or not is_expression(tree.value):
             return set()
@@ -140,4 +189,4 @@ def _names(tree: Tree) -> set[str]:
         except ExpressionError:
             return set()
     children = tree.items if isinstance(tree, Seq) else tree.entries.values()
-    return {name for child in children for name in _names(child)}
+    return {name for child in children for name in names_in(child)}

@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, TypeGuard
 
 from compiler.errors import did_you_mean, shown
 
@@ -22,15 +22,16 @@ MAX_TEXT = 1_000
 MAX_ITEMS = 10_000
 MAX_NUMBER = 10**18
 MAX_EXPONENT = 64
+MAX_STEPS = 3_000_000
 
 _BINARY: dict[type[ast.operator], tuple[str, Callable[[Any, Any], Any]]] = {
-    ast.Add: ("+", operator.add),
-    ast.Sub: ("-", operator.sub),
-    ast.Mult: ("*", operator.mul),
-    ast.Div: ("/", operator.truediv),
-    ast.FloorDiv: ("//", operator.floordiv),
-    ast.Mod: ("%", operator.mod),
-    ast.Pow: ("**", operator.pow),
+    ast.Add: ("+", lambda a, b: a + b),
+    ast.Sub: ("-", lambda a, b: a - b),
+    ast.Mult: ("*", lambda a, b: a * b),
+    ast.Div: ("/", lambda a, b: a / b),
+    ast.FloorDiv: ("//", lambda a, b: a // b),
+    ast.Mod: ("%", lambda a, b: a % b),
+    ast.Pow: ("**", lambda a, b: a**b),
 }
 _COMPARE: dict[type[ast.cmpop], tuple[str, Callable[[Any, Any], Any]]] = {
     ast.Eq: ("==", operator.eq),
@@ -73,6 +74,32 @@ class Faulty(Exception):
 
 FAULTY = object()
 """The value of a variable that has a fault."""
+
+
+@dataclass(slots=True)
+class Budget:
+    """Steps that computing may still take: without it a short file could keep a machine busy for hours."""
+
+    left: int = MAX_STEPS
+    told: bool = False
+
+    def spend(self, steps: int) -> bool:
+        """Take `steps` off; False where that is more than is left."""
+        self.left -= steps
+        return self.left >= 0
+
+    def tell(self) -> bool:
+        """True the first time: the fault is reported once."""
+        first, self.told = not self.told, True
+        return first
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One evaluation: how far the tree's columns are from the text's, and what it may take."""
+
+    margin: int
+    budget: Budget
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,46 +176,50 @@ def _what() -> str:
     return f"numbers, strings, lists, arithmetic, comparison, and/or/not, indexing, {', '.join(FUNCTIONS)}"
 
 
-def evaluate(expression: Expression, variables: Mapping[str, object]) -> object:
+def evaluate(expression: Expression, variables: Mapping[str, object], budget: Budget | None = None) -> object:
     """The value of an expression: a number, string, bool, None, or list of such.
+
+    Args:
+        budget: what it may take, and what is taken off.
 
     Raises:
         ExpressionError: E202 for an unknown variable, E203 where it cannot be computed.
         Faulty: a variable has a fault of its own.
     """
-    margin = len(expression.text) - len(expression.text.lstrip("$ "))
+    run = _Run(len(expression.text) - len(expression.text.lstrip("$ ")), budget or Budget())
     try:
-        value = _value(expression.tree, variables, margin)
+        value = _value(expression.tree, variables, run)
     except RecursionError:
         raise ExpressionError("E203", "the expression nests too deeply to be computed") from None
-    return _capped(value)
+    return _capped(value, run)
 
 
-def _value(node: ast.expr, env: Mapping[str, object], margin: int) -> Any:
+def _value(node: ast.expr, env: Mapping[str, object], run: _Run) -> Any:
     def fail(reason: str) -> ExpressionError:
         width = (node.end_col_offset or 0) - node.col_offset
-        return ExpressionError("E203", reason, margin + node.col_offset, width=width)
+        return ExpressionError("E203", reason, run.margin + node.col_offset, width=width)
 
     match node:
         case ast.Constant(value=value):
-            return _capped(value)
+            return _capped(value, run)
         case ast.Name(id=name):
             if name in env:
                 if env[name] is FAULTY:
                     raise Faulty
+                run.budget.spend(_count(env[name]))
                 return env[name]
             if name in ("true", "false", "null"):
                 return {"true": True, "false": False, "null": None}[name]
             hint = did_you_mean(name, env) or (
                 f"known here: {', '.join(sorted(env))}" if env else "no variable is known here"
             )
-            raise ExpressionError("E202", f"unknown variable {name!r}", margin + node.col_offset, hint, len(name))
+            raise ExpressionError("E202", f"unknown variable {name!r}", run.margin + node.col_offset, hint, len(name))
         case ast.List(elts=items) | ast.Tuple(elts=items):
-            return _capped([_value(item, env, margin) for item in items])
+            return _capped([_value(item, env, run) for item in items], run)
         case ast.BinOp(left=left, op=op, right=right):
-            return _binary(op, _value(left, env, margin), _value(right, env, margin), fail)
+            return _binary(op, _value(left, env, run), _value(right, env, run), run, fail)
         case ast.UnaryOp(op=op, operand=operand):
-            value = _value(operand, env, margin)
+            value = _value(operand, env, run)
             if isinstance(op, ast.Not):
                 return not value
             if not isinstance(value, (int, float)):
@@ -197,14 +228,14 @@ def _value(node: ast.expr, env: Mapping[str, object], margin: int) -> Any:
         case ast.BoolOp(op=op, values=values):
             value: Any = None
             for item in values:
-                value = _value(item, env, margin)
+                value = _value(item, env, run)
                 if bool(value) == isinstance(op, ast.Or):
                     return value
             return value
         case ast.Compare(left=left, ops=ops, comparators=comparators):
-            value = _value(left, env, margin)
+            value = _value(left, env, run)
             for op, item in zip(ops, comparators, strict=True):
-                other = _value(item, env, margin)
+                other = _value(item, env, run)
                 symbol, compare = _COMPARE[type(op)]
                 try:
                     holds = compare(value, other)
@@ -215,27 +246,27 @@ def _value(node: ast.expr, env: Mapping[str, object], margin: int) -> Any:
                 value = other
             return True
         case ast.IfExp(test=test, body=body, orelse=orelse):
-            return _value(body if _value(test, env, margin) else orelse, env, margin)
+            return _value(body if _value(test, env, run) else orelse, env, run)
         case ast.Subscript(value=base, slice=index):
-            return _item(_value(base, env, margin), index, env, margin, fail)
+            return _item(_value(base, env, run), index, env, run, fail)
         case ast.Call(func=ast.Name(id=name), args=args):
-            values = [_value(arg, env, margin) for arg in args]
+            values = [_value(arg, env, run) for arg in args]
             try:
-                return _capped(FUNCTIONS[name](*values))
+                return _capped(FUNCTIONS[name](*values), run)
             except (TypeError, ValueError, OverflowError) as error:
                 raise fail(f"{name}(...) cannot be computed: {error}") from None
         case _:
             raise fail(f"{type(node).__name__} is not allowed")
 
 
-def _binary(op: ast.operator, left: Any, right: Any, fail: Callable[[str], ExpressionError]) -> Any:
+def _binary(op: ast.operator, left: Any, right: Any, run: _Run, fail: Callable[[str], ExpressionError]) -> Any:
     symbol, compute = _BINARY[type(op)]
     if isinstance(op, ast.Pow) and _is_number(right) and abs(right) > MAX_EXPONENT:
         raise fail(f"an exponent may be at most {MAX_EXPONENT} (got {right})")
     if isinstance(op, ast.Mult):
         for sequence, factor in ((left, right), (right, left)):
             if (
-                isinstance(sequence, (str, list))
+                (isinstance(sequence, str) or _is_list(sequence))
                 and _is_number(factor)
                 and _count(sequence) * max(factor, 1) > MAX_ITEMS
             ):
@@ -243,7 +274,7 @@ def _binary(op: ast.operator, left: Any, right: Any, fail: Callable[[str], Expre
     if isinstance(op, ast.Mod) and isinstance(left, str):
         raise fail("strings have no '%' here")
     try:
-        return _capped(compute(left, right))
+        return _capped(compute(left, right), run)
     except ZeroDivisionError:
         raise fail("division by zero") from None
     except (TypeError, OverflowError, ValueError):
@@ -251,18 +282,16 @@ def _binary(op: ast.operator, left: Any, right: Any, fail: Callable[[str], Expre
 
 
 def _item(
-    base: Any, index: ast.expr, env: Mapping[str, object], margin: int, fail: Callable[[str], ExpressionError]
+    base: Any, index: ast.expr, env: Mapping[str, object], run: _Run, fail: Callable[[str], ExpressionError]
 ) -> Any:
-    if not isinstance(base, (str, list)):
+    if not isinstance(base, str) and not _is_list(base):
         raise fail(f"only lists and strings can be indexed (got {shown(base)})")
     if isinstance(index, ast.Slice):
-        bounds = [
-            None if part is None else _value(part, env, margin) for part in (index.lower, index.upper, index.step)
-        ]
+        bounds = [None if part is None else _value(part, env, run) for part in (index.lower, index.upper, index.step)]
         if any(not (bound is None or type(bound) is int) for bound in bounds) or bounds[2] == 0:
             raise fail("a slice takes integers")
         return base[slice(*bounds)]
-    key = _value(index, env, margin)
+    key = _value(index, env, run)
     if type(key) is not int:
         raise fail(f"an index must be an integer (got {shown(key)})")
     if not -len(base) <= key < len(base):
@@ -272,6 +301,14 @@ def _item(
 
 def _is_number(value: object) -> bool:
     return type(value) in (int, float)
+
+
+def _is_list(value: object) -> TypeGuard[list[Any]]:
+    return isinstance(value, list)
+
+
+def _is_dict(value: object) -> TypeGuard[dict[str, Any]]:
+    return isinstance(value, dict)
 
 
 def _bounded_range(*bounds: int) -> range:
@@ -285,20 +322,20 @@ def _count(value: Any) -> int:
     """Items of a value, nested ones included; strings count their characters."""
     if isinstance(value, str):
         return len(value)
-    if isinstance(value, list):
-        items: list[Any] = value
-        return 1 + sum(_count(item) for item in items)
-    if isinstance(value, dict):
-        entries: dict[Any, Any] = value
-        return 1 + sum(_count(item) for item in entries.values())
+    if _is_list(value):
+        return 1 + sum(_count(item) for item in value)
+    if _is_dict(value):
+        return 1 + sum(_count(item) for item in value.values())
     return 1
 
 
-def _capped(value: Any) -> Any:
+def _capped(value: Any, run: _Run) -> Any:
     if _is_number(value) and (isinstance(value, int) and abs(value) > MAX_NUMBER):
         raise ExpressionError("E203", f"an integer may be at most {MAX_NUMBER:.0e}")
     if isinstance(value, complex):
         raise ExpressionError("E203", "complex numbers are not allowed")
-    if isinstance(value, (str, list, dict)) and _count(value) > MAX_ITEMS:
+    items = _count(value) if isinstance(value, str) or _is_list(value) or _is_dict(value) else 1
+    run.budget.spend(items)
+    if items > MAX_ITEMS:
         raise ExpressionError("E203", f"a result may have at most {MAX_ITEMS:,} items")
     return value

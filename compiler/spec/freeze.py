@@ -1,4 +1,4 @@
-"""A model with nothing left to look up: interpolations resolved, overrides applied, nested models put in as blocks."""
+"""A model with nothing left to look up: interpolations resolved, overrides applied, nested models put in."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 from compiler.errors import Place
 from compiler.spec.located import Map, plain
 from compiler.spec.model import NESTED
-from compiler.spec.parse import LoadModel
+from compiler.spec.parse import PATCH_ACTIONS, LoadModel
 
 
 def frozen_text(tree: Map, load_model: LoadModel) -> str:
@@ -17,41 +17,31 @@ def frozen_text(tree: Map, load_model: LoadModel) -> str:
 
     Args:
         tree: the located model, of which no fault is known.
-        load_model: reads the nested models that it names.
+        load_model: reads the nested models that it names; they go under `models`.
     """
     model = cast(dict[str, Any], plain(tree))
-    nested: dict[str, Any] = {}
-    _collect(model, load_model, tree.place, nested)
+    nested: dict[str, Any] = dict(model.pop("models", None) or {})
+    _collect([model, *nested.values()], load_model, tree.place, nested)
     if nested:
-        model["blocks"] = {**nested, **(model.get("blocks") or {})}
+        model["models"] = nested
     return OmegaConf.to_yaml(OmegaConf.create({key: value for key, value in model.items() if value is not None}))
 
 
 def _collect(value: Any, load_model: LoadModel, place: Place, nested: dict[str, Any]) -> None:
-    """Add a block for every model that `value` names by `op: model/<name>`, or as a bare name."""
-    if isinstance(value, dict):
-        for item in value.values():
-            _collect(item, load_model, place, nested)
-    elif isinstance(value, list):
-        for item in value:
-            _collect(item, load_model, place, nested)
-    elif isinstance(value, str) and value.startswith(NESTED) and value not in nested:
-        tree = load_model(value.removeprefix(NESTED), place)
-        if tree is None:
-            return
-        nested[value] = {}  # its place in the order comes before those that it names
-        nested[value] = _block(cast(dict[str, Any], plain(tree)))
-        _collect(nested[value], load_model, place, nested)
+    """Add every model file that a layer spec below `value` names: by `op: model/<name>`, or as a bare name."""
+    if isinstance(value, list):
+        for item in cast(list[Any], value):
+            _named(item, load_model, place, nested)
+    elif isinstance(value, dict):
+        for key, item in cast(dict[str, Any], value).items():
+            (_named if key in ("op", *PATCH_ACTIONS) else _collect)(item, load_model, place, nested)
 
 
-def _block(model: dict[str, Any]) -> dict[str, Any]:
-    """The block that a nested model is: its variables are the params."""
-    inputs = list(model["inputs"]) if len(model.get("inputs") or ()) > 1 else None
-    parts = {
-        "params": model.get("vars"),
-        "inputs": inputs,
-        "blocks": model.get("blocks"),
-        "layers": model.get("layers"),
-        "output": model.get("outputs"),
-    }
-    return {key: value for key, value in parts.items() if value is not None}
+def _named(value: Any, load_model: LoadModel, place: Place, nested: dict[str, Any]) -> None:
+    """`_collect` where a string can be a layer spec."""
+    name = value.removeprefix(NESTED) if isinstance(value, str) and value.startswith(NESTED) else None
+    if name is None:
+        _collect(value, load_model, place, nested)
+    elif name not in nested and (tree := load_model(name, place)) is not None:
+        nested[name] = plain(tree)
+        _collect(nested[name], load_model, place, nested)

@@ -13,7 +13,7 @@ from compiler.errors import Place
 from compiler.spec.located import Leaf, Map, Seq, Tree
 
 RESERVED = ("op", "name", "from", "when", "repeat", "each", "share")
-SECTIONS = ("input", "inputs", "vars", "blocks", "layers", "outputs", "patch")
+SECTIONS = ("input", "inputs", "vars", "blocks", "layers", "outputs", "patch", "models")
 BLOCK_KEYS = ("params", "inputs", "blocks", "layers", "output")
 PARAM_TYPES = ("int", "float", "number", "str", "bool", "list", "any")
 NESTED = "model/"
@@ -65,6 +65,7 @@ class BlockSpec:
         blocks: the blocks that its layers can name: its own, and those around it.
         output: a reference to what it gives; its last layer where None.
         isolated: whether the model's variables stay out of it, as they do for a nested model.
+        patch: a nested model's own.
     """
 
     name: str
@@ -75,6 +76,7 @@ class BlockSpec:
     place: Place
     output: Tree | None = None
     isolated: bool = False
+    patch: tuple[PatchSpec, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

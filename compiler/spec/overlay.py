@@ -39,13 +39,14 @@ def set_value(tree: Tree, path: tuple[str, ...], value: Tree) -> Tree:
 
 def delete(tree: Tree, path: tuple[str, ...]) -> Tree:
     """`tree` without what stands at `path`."""
-    if not isinstance(tree, Map) or path[0] not in tree.entries:
+    key, *rest = path
+    if not isinstance(tree, Map) or key not in tree.entries:
         return tree
     entries = dict(tree.entries)
-    if len(path) > 1:
-        entries[path[0]] = delete(entries[path[0]], path[1:])
+    if rest:
+        entries[key] = delete(entries[key], tuple(rest))
     else:
-        del entries[path[0]]
+        del entries[key]
     return Map(entries, tree.place, tree.keys)
 
 

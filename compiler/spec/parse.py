@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections import ChainMap
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from compiler.errors import ConfigError, Diagnostics, Fault, Place, closest, did_you_mean
+from compiler.errors import ConfigError, Diagnostics, Fault, Place, did_you_mean
 from compiler.ops import OPS, REFUSED
 from compiler.ops.base import Op
 from compiler.ops.catalogue import names as catalogue_names
 from compiler.ops.catalogue import opaque
 from compiler.spec.expression import is_expression
+from compiler.spec.form import as_list, has, implied, meant, said
 from compiler.spec.located import Leaf, Map, Seq, Tree, plain, trap_hint
 from compiler.spec.model import (
     BLOCK_KEYS,
@@ -57,24 +59,27 @@ def parse_model(tree: Map, diagnostics: Diagnostics, load_model: LoadModel) -> M
     return _Parser(diagnostics, load_model).model(tree)
 
 
+MAX_NESTING = 20
+"""Cap on model files inside one another."""
+
+_PATH = re.compile(r"[A-Za-z0-9_-]+")
+
 PATCH_ACTIONS = ("insert_before", "insert_after", "replace", "remove")
-
-
-def as_list(tree: Tree) -> Tree:
-    """One layer spec is as good as a list of one."""
-    return tree if isinstance(tree, Seq) else Seq((tree,), tree.place)
 
 
 class _Parser:
     def __init__(self, diagnostics: Diagnostics, load_model: LoadModel, loading: tuple[str, ...] = ()) -> None:
         self.diagnostics, self.load_model, self.loading = diagnostics, load_model, loading
         self.models: dict[str, BlockSpec | None] = {}
+        self.put_in: Mapping[str, Tree] = {}  # other model files, by name, under `models` of the one that is parsed
 
     # --- sections ---
 
     def model(self, tree: Map) -> ModelSpec:
         self.known_keys(tree, SECTIONS, "a model file")
-        if not _has(tree, "layers", SECTIONS):
+        models = self.mapping(tree.get("models"), "models")
+        self.put_in = {**self.put_in, **(models.entries if models else {})}
+        if not has(tree, "layers", SECTIONS):
             self.diagnostics.report("E116", "the model has no 'layers'", tree.place)
         blocks = self.blocks(tree.get("blocks"), {})
         return ModelSpec(
@@ -89,10 +94,11 @@ class _Parser:
         )
 
     def inputs(self, tree: Map) -> tuple[InputSpec, ...]:
-        one, many = tree.get("input"), tree.get("inputs")
+        one, many = said(tree.get("input")), said(tree.get("inputs"))
         if one is not None and many is not None:
             self.diagnostics.report("E114", "a model has 'input' or 'inputs', not both", tree.key_place("inputs"))
-        if not _has(tree, "input", SECTIONS) and not _has(tree, "inputs", SECTIONS):
+        empty = one is None and (many is None or (isinstance(many, Map) and not many.entries))
+        if empty and not any(meant(tree, key, SECTIONS) for key in ("input", "inputs")):
             self.diagnostics.report(
                 "E116",
                 "the model has no 'input'",
@@ -100,14 +106,12 @@ class _Parser:
                 hint="input: ${data.input_shape}, or a shape like [28, 28, 1]",
             )
         if many is not None:
-            section = self.mapping(many, "inputs")
-            entries = section.entries if section else {}
+            section = self.mapping(many, "inputs") or empty_map(many.place)
             return tuple(
                 InputSpec(name, self.input_args(spec, name), section.key_place(name))
-                for name, spec in entries.items()
-                if section
+                for name, spec in section.entries.items()
             )
-        if one is None or (isinstance(one, Leaf) and one.value is None):
+        if one is None:
             return ()
         return (InputSpec("input", self.input_args(one, "input"), tree.key_place("input")),)
 
@@ -134,17 +138,16 @@ class _Parser:
         for name, body_map in bodies.items():
             self.known_keys(body_map, BLOCK_KEYS, f"block {name!r}")
             inner = self.blocks(body_map.get("blocks"), found)
-            if not _has(body_map, "layers", BLOCK_KEYS):
+            if not has(body_map, "layers", BLOCK_KEYS):
                 self.diagnostics.report("E116", f"block {name!r} has no 'layers'", found[name].place)
             layers = self.layers(body_map.get("layers"), inner, f"blocks.{name}.layers")
             found[name] = replace(found[name], blocks=inner, layers=layers, output=body_map.get("output"))
         return found
 
     def params(self, body: Map, block: str) -> Mapping[str, Param]:
-        section = self.mapping(body.get("params"), f"blocks.{block}.params")
+        section = self.mapping(body.get("params"), f"blocks.{block}.params") or empty_map(body.place)
         params: dict[str, Param] = {}
-        for name, tree in (section.entries if section else {}).items():
-            assert section is not None
+        for name, tree in section.entries.items():
             place = section.key_place(name)
             if name in RESERVED:
                 self.diagnostics.report("E212", f"a block param cannot be called {name!r}: it is a reserved key", place)
@@ -152,7 +155,7 @@ class _Parser:
             if word in PARAM_TYPES:
                 params[name] = Param(name, word, None, place)
             else:
-                params[name] = Param(name, _implied(plain(tree)), tree, place)
+                params[name] = Param(name, implied(plain(tree)), tree, place)
         return params
 
     def block_inputs(self, body: Map) -> tuple[str, ...]:
@@ -167,9 +170,10 @@ class _Parser:
 
     def patch(self, tree: Tree | None, blocks: Mapping[str, BlockSpec]) -> tuple[PatchSpec, ...]:
         section = self.mapping(tree, "patch")
+        if section is None:
+            return ()
         specs: list[PatchSpec] = []
-        for glob, body in (section.entries if section else {}).items():
-            assert section is not None
+        for glob, body in section.entries.items():
             place = section.key_place(glob)
             if string(body) == "remove":
                 body = Map({"remove": Leaf(True, body.place)}, body.place)
@@ -280,7 +284,7 @@ class _Parser:
         bodies: dict[str, tuple[LayerSpec, ...]] = {}
         needed = STRUCTURAL[op][0]
         if needed not in spec.args.entries:
-            if not _has(spec.args, needed, STRUCTURAL[op]):
+            if not has(spec.args, needed, STRUCTURAL[op]):
                 self.diagnostics.report("E105", f"{op!r} needs the argument {needed!r}", spec.op_place)
             return replace(spec, op=None)
         for key in ("layers", "shortcut"):
@@ -293,6 +297,10 @@ class _Parser:
             else:
                 section = self.mapping(paths, f"{where}.paths")
                 named = dict(section.entries) if section else {}
+                for name in named:
+                    if not _PATH.fullmatch(name) or name == "merge":
+                        message = f"a path's name is letters, digits, '_' or '-', and not 'merge' (got {name!r})"
+                        self.diagnostics.report("E212", message, paths.key_place(name) if section else paths.place)
             for name, body in named.items():
                 bodies[name] = self.layers(body, blocks, f"{where}.paths.{name}")
         merge = spec.args.get("merge")
@@ -332,11 +340,16 @@ class _Parser:
             self.diagnostics.report("E207", f"{op!r} contains itself", place)
             return None
         self.models[op] = None
-        tree = self.load_model(op.removeprefix(NESTED), place)
+        if len(self.loading) >= MAX_NESTING:
+            self.diagnostics.report("E207", f"models name models more than {MAX_NESTING} deep", place)
+            return None
+        name = op.removeprefix(NESTED)
+        put_in = self.put_in.get(name)
+        tree = self.mapping(put_in, f"models.{name}") if put_in is not None else self.load_model(name, place)
         if tree is None:
             return None
         parser = _Parser(self.diagnostics, self.load_model, (*self.loading, op))
-        parser.models = self.models
+        parser.models, parser.put_in = self.models, self.put_in
         spec = parser.model(tree)
         params = {
             name: Param(name, "any", value, spec.variables.key_place(name))
@@ -344,7 +357,7 @@ class _Parser:
         }
         inputs = tuple(item.name for item in spec.inputs) if len(spec.inputs) > 1 else ()
         self.models[op] = BlockSpec(
-            op, params, inputs, spec.blocks, spec.layers, tree.place, spec.outputs, isolated=True
+            op, params, inputs, spec.blocks, spec.layers, tree.place, spec.outputs, isolated=True, patch=spec.patch
         )
         return self.models[op]
 
@@ -364,19 +377,6 @@ class _Parser:
             if key not in known:
                 hint = did_you_mean(key, known) or f"it has {', '.join(known)}"
                 self.diagnostics.report(code, f"{what} has no {noun} {key!r}", tree.key_place(key), hint=hint)
-
-
-def _implied(default: object) -> str:
-    """The type that a default implies: `3` -> int; null and mappings -> any."""
-    kinds: dict[type, str] = {int: "int", float: "float", str: "str", bool: "bool", list: "list"}
-    if isinstance(default, str) and is_expression(default):
-        return "any"
-    return kinds.get(type(default), "any")
-
-
-def _has(tree: Map, key: str, known: tuple[str, ...]) -> bool:
-    """Whether `key` is there, or an unknown key for which it is the hint."""
-    return key in tree.entries or any(name not in known and closest(name, known) == key for name in tree.entries)
 
 
 def _unknown(tree: Map, where: str) -> LayerSpec:

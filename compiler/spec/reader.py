@@ -7,9 +7,10 @@ whether Hydra composes it or `model_file=` names it.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import yaml
 from omegaconf._utils import get_yaml_loader  # the rules by which OmegaConf reads scalars have no public name
@@ -88,13 +89,14 @@ class _Reader:
         self.documents = 0
 
     def read(self) -> Tree | None:
-        for event in yaml.parse(self.source.text, Loader=_Parser):
+        events = cast(Iterator[yaml.Event], yaml.parse(self.source.text, Loader=_Parser))  # pyright: ignore[reportUnknownMemberType]  # the stubs say too little
+        for event in events:
             self.take(event)
         if self.root is None or (isinstance(self.root, Leaf) and self.root.value is None):
             self.stop("E002", "the file is empty", Place(self.source, 1, 1))
         return self.root
 
-    def take(self, event: Any) -> None:
+    def take(self, event: yaml.Event) -> None:
         if isinstance(event, yaml.DocumentStartEvent):
             self.documents += 1
             if self.documents > 1:
@@ -118,8 +120,9 @@ class _Reader:
             return
         if event.anchor is not None:
             self.refuse("an anchor", place)
-        if event.tag is not None:
-            self.refuse(f"a tag ({event.tag})", place)
+        tag = getattr(event, "tag", None)  # all nodes but aliases have one
+        if tag is not None:
+            self.refuse(f"a tag ({tag})", place)
         if isinstance(event, yaml.ScalarEvent):
             self.scalar(event, place)
             return
@@ -178,10 +181,11 @@ class _Reader:
 
     def refuse(self, what: str, place: Place) -> None:
         if self.strict:
-            self.stop("E005", f"{what} is not allowed in a file from elsewhere", place)
+            hint = None if "tag" in what else "make a block of what comes again"
+            self.stop("E005", f"{what} is not allowed in a file from elsewhere", place, hint)
 
-    def stop(self, code: str, message: str, place: Place) -> None:
-        self.diagnostics.report(code, message, place)
+    def stop(self, code: str, message: str, place: Place, hint: str | None = None) -> None:
+        self.diagnostics.report(code, message, place, hint=hint)
         raise _Stop
 
     def place(self, event: Any) -> Place:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
 from compiler.errors import Diagnostics, Place, Source, did_you_mean
 from compiler.spec.compose import Composed, resolved
@@ -53,9 +53,9 @@ def model_loader(composed: Composed, diagnostics: Diagnostics) -> Callable[[str,
         tree = read_tree(read_source(path), diagnostics)
         if not isinstance(tree, Map):
             return None
-        root = OmegaConf.create({key: composed.raw._get_node(key) for key in composed.raw if key != "model"})
+        root = OmegaConf.masked_copy(composed.raw, [str(key) for key in composed.raw if key not in ("model", "hydra")])
+        OmegaConf.set_struct(root, False)
         root.model = plain(tree)
-        assert isinstance(root, DictConfig)
         found = resolved(plain(tree), tree, root, "model", diagnostics)
         return found if isinstance(found, Map) else None
 
@@ -65,7 +65,8 @@ def model_loader(composed: Composed, diagnostics: Diagnostics) -> Callable[[str,
 def _foreign(path: Path, place: Place, composed: Composed, diagnostics: Diagnostics) -> Map | None:
     try:
         if path.stat().st_size > FOREIGN.bytes:
-            diagnostics.report("E004", f"{str(path)!r} is larger than {FOREIGN.bytes:,} bytes", place)
+            hint = "'repeat', 'each' and blocks say the same in fewer lines"
+            diagnostics.report("E004", f"{str(path)!r} is larger than {FOREIGN.bytes:,} bytes", place, hint=hint)
             return None
         text = path.read_bytes().decode("utf-8")
     except OSError as error:

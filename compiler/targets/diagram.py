@@ -100,8 +100,8 @@ def label_of(group: Group, parent: Group) -> str:
 def short_name(node: CheckedNode, group: Group) -> str | None:
     """A node's name inside its group's box, or None where it only repeats what the box says."""
     inner = node.name[len(group.name) + 1 :] if group.name else node.name
-    said = {node.node.op.lower(), family(node), *gist(node).split()}
-    return None if re.sub(r"_\d+$", "", inner).lower() in said else inner
+    repeats_op = re.sub(r"_\d+$", "", inner).lower() == node.node.op.lower()
+    return None if repeats_op or inner in (family(node), *gist(node).split()) else inner
 
 
 def family(node: CheckedNode) -> str:

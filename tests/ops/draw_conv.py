@@ -104,7 +104,8 @@ def global_pooling(rank: int) -> SearchStrategy[Draw]:
 
 
 def adaptive_pooling(rank: int) -> SearchStrategy[Draw]:
-    args = st.fixed_dictionaries({"output_size": sizes(rank)}, optional={"data_format": DATA_FORMAT, "dtype": DTYPE})
+    size = mostly(sizes(rank, 2, 4), sizes(rank, 1, 9))
+    args = st.fixed_dictionaries({"output_size": size}, optional={"data_format": DATA_FORMAT, "dtype": DTYPE})
     return st.builds(Draw, args, inputs(rank))
 
 

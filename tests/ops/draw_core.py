@@ -147,7 +147,7 @@ DIFFERS = {
 STRICTER = {
     "EinsumDense": {
         "E107": "Keras reads as much of the equation as it understands; TensorFlow refuses to run the rest",
-        "E403": "the symbolic call never looks at the rank; the run fails",
+        "E403": "the symbolic call never looks at the rank, and reverses the axes of '...'; the run fails or differs",
         "E410": "Keras takes sizes too many, and its symbolic shape is then not that of the run",
     },
     "Embedding": {"E412": "floating-point numbers that mix up indices"},

@@ -64,10 +64,10 @@ def rescaling(draw: st.DrawFn) -> Draw:
     shape = draw(shapes(0, 4))
     size = next((size for size in shape[-1:] if size is not None), 2)
     number = st.sampled_from([2, 0.5, 1 / 255])
-    numbers = st.one_of(number, st.lists(number, min_size=size, max_size=size), st.lists(number, max_size=3))
-    args: dict[str, object] = draw(
-        st.fixed_dictionaries({"scale": numbers}, optional={"offset": numbers, "dtype": DTYPE})
-    )
+    fitting = st.one_of(number, st.lists(number, min_size=size, max_size=size))
+    numbers = mostly(fitting, st.lists(number, min_size=1, max_size=3))
+    optional: Fields = {"offset": numbers, "dtype": DTYPE}
+    args: dict[str, object] = draw(st.fixed_dictionaries({"scale": numbers}, optional=optional))
     return Draw(args, (shape,), draw(DTYPES))
 
 
@@ -134,7 +134,7 @@ _CHANNELS = {"E410": "Keras counts the channels when images come, not before"}
 _FLOATS = {"E412": "Keras fails on integers in the first step of training"}
 
 STRICTER = {
-    **{name: _RANK | _RANGES for name in DRAWS},
+    **dict.fromkeys(DRAWS, _RANK | _RANGES),
     "Rescaling": {"E410": "the symbolic call gives the input's shape, the call fails or broadcasts"},
     "Resizing": _RANK | {"E107": "the symbolic call takes cropping together with padding"},
     "CenterCrop": _RANK,

@@ -13,7 +13,13 @@ Args = SearchStrategy[dict[str, object]]
 
 def ranked(rank: int) -> SearchStrategy[Draw]:
     """One input, seldom of another rank."""
-    return one(mostly(shapes(rank, size=12), shapes(max(0, rank - 1), rank + 1)), ANY_DTYPE)
+    return one(mostly(shapes(rank), shapes(max(0, rank - 1), rank + 1)), ANY_DTYPE)
+
+
+def large(rank: int) -> SearchStrategy[Draw]:
+    """One input, mostly too large to be cropped to nothing."""
+    enough = shapes(rank).map(lambda x: tuple(None if dim is None else dim + 4 for dim in x))
+    return st.one_of(one(enough, ANY_DTYPE), mostly(one(enough, ANY_DTYPE), ranked(rank), one_in=3))
 
 
 @st.composite
@@ -45,7 +51,7 @@ def margins(rank: int) -> SearchStrategy[object]:
 def at_borders(argument: str, rank: int, *, data_format: bool) -> SearchStrategy[Draw]:
     border: SearchStrategy[object] = sizes(2, 0, 2) if rank == 1 else margins(rank)
     more = {"data_format": DATA_FORMAT} if data_format else {}
-    return with_args(optional(**LAYER, **{argument: border}, **more), ranked(rank + 1))
+    return with_args(optional(**LAYER, **{argument: border}, **more), large(rank + 1))
 
 
 UPSAMPLING: dict[str, SearchStrategy[object]] = {

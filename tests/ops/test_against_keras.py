@@ -64,7 +64,7 @@ every_op = pytest.mark.parametrize("name", sorted(UNIQUE))
 def test_arguments_and_defaults_are_keras_own(name: str) -> None:
     cls = UNIQUE[name]
     theirs = constructor(keras_class(cls))
-    fields = {key: field for key, field in cls.model_fields.items() if key not in {*BASE, *cls.call_arguments}}
+    fields = {key: field for key, field in cls.model_fields.items() if key not in {*BASE, *outside(cls)}}
     differing = dict.fromkeys({*theirs} - {*fields}, "only Keras has it")
     differing |= dict.fromkeys({*fields} - {*theirs}, "only the op has it")
     for argument in {*theirs} & {*fields}:
@@ -97,6 +97,11 @@ def test_aliases_are_keras_own(name: str) -> None:
     assert all(OPS[alias] is cls for alias in theirs)
 
 
+def outside(cls: type[Op]) -> set[str]:
+    """The fields that are no argument of the Keras class: those of the call, and those for our checks alone."""
+    return {*cls.call_arguments, *getattr(cls, "extras", ())}
+
+
 def constructor(cls: Callable[..., object]) -> dict[str, inspect.Parameter]:
     """The named parameters of a Keras class, without those that every layer has."""
     parameters = inspect.signature(cls).parameters.values()
@@ -124,7 +129,8 @@ def equal(a: object, b: object) -> bool:
 
 @every_op
 def test_agrees_with_keras(name: str, draws: int) -> None:
-    check_draws(name, draws, "float32")
+    right = check_draws(name, draws, "float32")
+    assert 5 * right >= draws or right >= 5, f"only {right} of {draws} draws are right: draw better"
 
 
 @every_op
@@ -148,8 +154,8 @@ def test_agrees_with_keras_in_other_precisions(name: str, precision: str, draws:
         keras.config.set_dtype_policy("float32")
 
 
-def check_draws(name: str, count: int, precision: str, change: Callable[[Draw], Draw] = lambda draw: draw) -> None:
-    """Compare `count` draws for the op, each after `change`; a third of them at least must be right."""
+def check_draws(name: str, count: int, precision: str, change: Callable[[Draw], Draw] = lambda draw: draw) -> int:
+    """Compare `count` draws for the op, each after `change`; how many of them are right."""
     assert name in DRAWS, f"no draw for {name}: add one to tests/ops/draw_*.py"
     accepted: list[bool] = []
 
@@ -169,7 +175,7 @@ def check_draws(name: str, count: int, precision: str, change: Callable[[Draw], 
         accepted.append(compare(name, change(draw), precision))
 
     agrees()
-    assert 3 * sum(accepted) >= len(accepted), f"only {sum(accepted)} of {len(accepted)} draws are right: draw better"
+    return sum(accepted)
 
 
 def compare(name: str, draw: Draw, precision: str) -> bool:
@@ -193,8 +199,8 @@ def compare(name: str, draw: Draw, precision: str) -> bool:
     weights = [(w.name, tuple(w.shape), w.trainable) for w in theirs.layer.weights]
     assert [(w.name, w.shape, w.trainable) for w in signature.weights] == weights
     assert sum(w.size for w in signature.weights) == theirs.layer.count_params()
-    again = made(UNIQUE[name], non_defaults(op))
-    assert stripped(again.get_config()) == stripped(theirs.layer.get_config()), "the canonical arguments differ"
+    raw, canonical = made(UNIQUE[name], draw.args), made(UNIQUE[name], non_defaults(op))
+    assert stripped(raw.get_config()) == stripped(canonical.get_config()), "the canonical arguments mean another layer"
     return True
 
 
@@ -251,7 +257,7 @@ def built(cls: type[Op], draw: Draw) -> Built | Exception:
 
 
 def made(cls: type[Op], args: Mapping[str, object]) -> Any:
-    own = {key: keras_value(key, value) for key, value in args.items() if key not in cls.call_arguments}
+    own = {key: keras_value(key, value) for key, value in args.items() if key not in outside(cls)}
     return keras_class(cls)(**own)
 
 

@@ -15,9 +15,9 @@ class Digits(DataSettings, source="digits"):
 
     def read(self, blame: Blame) -> Rows | None:
         import numpy as np
-        from sklearn.datasets import load_digits  # pyright: ignore[reportMissingTypeStubs]  # scikit-learn has none; imported here since it takes 1 s
+        from sklearn.datasets import load_digits
 
-        bunch: Any = load_digits()  # pyright: ignore[reportUnknownVariableType]  # no types there
+        bunch: Any = load_digits()
         images, labels = np.asarray(bunch["images"]), np.asarray(bunch["target"])
         names = tuple(str(digit) for digit in range(10))
         return Rows(names, {"all": Part({"": images[..., np.newaxis]}, labels)})

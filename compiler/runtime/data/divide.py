@@ -97,7 +97,7 @@ def _draw(
     y: Array, rows: Indices, count: int, seed: int, part: str, blame: Blame, names: tuple[str, ...]
 ) -> tuple[Indices, Indices] | None:
     """(the rest, `count` drawn rows) of `rows`."""
-    from sklearn import model_selection  # pyright: ignore[reportMissingTypeStubs]  # scikit-learn has none; takes 1 s
+    from sklearn import model_selection
 
     path = ("limit",) if part == "train" else ("split", part)
     stratify = None

@@ -65,7 +65,7 @@ class RunWriter:
             with reported(f"write a run to '{self.root}'"):
                 remove_temporaries(self.root)
             self._record({"status": "running"}, self._about)
-        except BaseException:
+        except BaseException:  # whatever it was, another process may have the directory again
             self._close()
             raise
 
