@@ -153,9 +153,7 @@ class Projected(QueryValueKey, abstract=True):
         signature = super().signature(inputs, precision)
         if self.trainable:
             return signature
-        warning = Mismatch(
-            "W607", "does not freeze its projections: Keras trains them all the same", argument="trainable"
-        )
+        message = "does not freeze its projections: Keras trains them all the same"
         weights = self.weights({name: x.shape for name, x in inputs.items()})
         return replace(signature, weights=tuple(weights), warnings=(Mismatch("W607", message, argument="trainable"),))
 

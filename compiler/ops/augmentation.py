@@ -324,14 +324,6 @@ class RandomCrop(Resized):
 
     seed: MaybeInt = None
 
-    def infer(self, x: Shape) -> Shape:
-        y = super().infer(x)
-        spatial, _ = split(x, self.data_format)
-        if None in spatial:
-            message = f"needs to know the height and the width of its input (got {dims(x)})"
-            raise Mismatch("E411", message, hint="put a Resizing before it")
-        return y
-
     def warnings(self, x: Shape) -> Iterable[Mismatch]:
         if split(x, self.data_format)[0] != (self.height, self.width):
             message = f"crops in training only: afterwards Keras passes on the whole {dims(x)}"

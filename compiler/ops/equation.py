@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from string import ascii_letters
 from typing import Literal
 
 from compiler.ir import Shape
@@ -114,7 +115,7 @@ def solve(equation: Equation, bias_axes: str | None, output_shape: Shape, x: Sha
     if between != between[::-1]:
         # Keras 3.15 gives them in reverse order in its symbolic shape, by which the layers behind are built.
         message = f"stands with '...' for {dims(between)} besides the batch, which Keras mixes up: use letters"
-        hint = f"write 'a{_letters(equation, len(between))}' for the dots, and null for each in 'output_shape'"
+        hint = f"write '{_letters(equation, offset)}' for the dots, and null for each but the batch in 'output_shape'"
         raise Mismatch("E403", f"'equation' {message}", hint=hint, argument="equation")
     if not offset:
         _check_batch(equation)
@@ -139,8 +140,8 @@ def solve(equation: Equation, bias_axes: str | None, output_shape: Shape, x: Sha
 
 
 def _letters(equation: Equation, count: int) -> str:
-    """Letters that the equation leaves free, but for a."""
-    free = [letter for letter in "bcdefghijklmnopqrstuvwxyz" if letter not in equation.x + equation.kernel + equation.y]
+    """As many letters that the equation leaves free."""
+    free = [letter for letter in ascii_letters if letter not in equation.x + equation.kernel + equation.y]
     return "".join(free[:count])
 
 

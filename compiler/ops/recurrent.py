@@ -40,7 +40,9 @@ def _only_false(hint: str) -> Annotation:
     return Annotation(check, lambda: {"const": False})
 
 
-NoState = Annotated[bool, _only_false("a layer has one output here; take the last step of return_sequences instead")]
+NoState = Annotated[
+    bool, _only_false("a layer has one output here: the last step, or all of them with return_sequences: true")
+]
 Stateless = Annotated[bool, _only_false("it needs a fixed batch size, which a model file does not have")]
 CuDNN = Annotated[
     bool | str,
@@ -92,9 +94,6 @@ class Recurrent(UnaryOp, abstract=True):
 
     def infer(self, x: Shape) -> Shape:
         require_rank(x, 2)
-        if self.unroll and x[0] is None:
-            message = "cannot unroll over a number of steps that only the data tell"
-            raise Mismatch("E411", message, hint="give the input's length, or leave out unroll", argument="unroll")
         return (x[0], self.units) if self.return_sequences else (self.units,)
 
     def signature(self, inputs: Mapping[str, TensorType], precision: str) -> Signature:

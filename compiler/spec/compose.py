@@ -30,9 +30,10 @@ from omegaconf.errors import OmegaConfBaseException
 from compiler.errors import ConfigError, Diagnostics, Fault, Place, Source
 from compiler.spec.complaints import COMPLAINTS, explain
 from compiler.spec.files import find_file, read_source
+from compiler.spec.foreign import read_foreign
 from compiler.spec.located import Leaf, Map, Seq, Tree, located
 from compiler.spec.overlay import delete, overlay, set_value
-from compiler.spec.overrides import override_place
+from compiler.spec.overrides import model_files, override_place
 from compiler.spec.reader import read_tree
 
 CONFIG_NAME = "config"
@@ -149,8 +150,10 @@ def compose(overrides: Sequence[str], config_dir: Path | None = None, config_nam
     wrong can be reported together with it.
 
     Raises:
-        ConfigError: a file, a choice of a group or the grammar of an override is at fault, so that nothing can be composed.
+        ConfigError: a file, the choice of a group or the grammar of an override is at fault: nothing can be composed.
     """
+    for override in model_files(overrides):  # a bomb is refused before anything is built on it
+        read_foreign(Path(str(override.value())), override_place(override))
     loader = make_loader(config_dir)
     diagnostics = Diagnostics()
     left = list(overrides)

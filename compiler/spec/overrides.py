@@ -27,6 +27,13 @@ def for_hydra(overrides: Sequence[str]) -> list[str]:
     return rewritten if chosen else [*rewritten, "~model"]
 
 
+def model_files(overrides: Sequence[str]) -> list[Override]:
+    """The overrides that name a model file."""
+    named = [text for text in overrides if re.match(r"\+{0,2}model_file=", text) and _parses(text)]
+    parsed = OverridesParser.create().parse_overrides(named)
+    return [override for override in parsed if isinstance(override.value(), str) and override.value()]
+
+
 def _unquoted_keys(text: str) -> str:
     if not re.search(r"""[{,]\s*["']""", text) or _parses(text):
         return text

@@ -270,7 +270,7 @@ class _Parser:
                 "E115",
                 f"this override turns {where} into a mapping without 'op'",
                 place,
-                hint="the layer is a bare name in its file; override the whole entry, '{op: NAME, ...}', or use model.patch",
+                hint="it is a bare name in its file: override the whole entry, '{op: NAME, ...}', or use model.patch",
             )
             return
         wrong = next((key for key in tree.entries if (did_you_mean(key, ("op", "share")) or key in OPS)), None)

@@ -34,7 +34,7 @@ class Caps:
 OWN = Caps()
 """Caps for the user's own configuration."""
 
-FOREIGN = Caps(bytes=1 << 20, depth=40, nodes=100_000)
+FOREIGN = Caps(bytes=1 << 20, depth=40, nodes=60_000)
 """Caps for a file from someone else."""
 
 

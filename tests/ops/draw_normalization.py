@@ -127,9 +127,10 @@ _AXES = {
 _ROUNDS = {"E412": "Keras builds it, but the run fails on integers or rounds its results to them"}
 
 STRICTER = {
+    "BatchNormalization": {"E107": "Keras looks at renorm_clipping only where renorm is on"},
     "LayerNormalization": _AXES,
     "RMSNormalization": _AXES | _ROUNDS,
     "UnitNormalization": _AXES | _ROUNDS,
-    "Normalization": {"E107": "null says it: one mean for all values"},
+    "Normalization": {"E107": "null says it: one mean for all values", "E408": "an axis named twice fits few inputs"},
     "SpectralNormalization": _ROUNDS | {"E107": "LoRA's kernel is computed, and the run fails to normalise it"},
 }

@@ -138,7 +138,7 @@ STRICTER = {
     "Rescaling": {"E410": "the symbolic call gives the input's shape, the call fails or broadcasts"},
     "Resizing": _RANK | {"E107": "the symbolic call takes cropping together with padding"},
     "CenterCrop": _RANK,
-    "RandomCrop": _RANK | {"E411": "Keras needs the size when images come"},
+    "RandomCrop": _RANK,
     "RandomContrast": _RANK | _RANGES | _FLOATS,
     "RandomColorJitter": _RANK | _RANGES | _FLOATS | _CHANNELS,
     "RandomHue": _RANK | _RANGES | _CHANNELS,

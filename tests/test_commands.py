@@ -1,0 +1,108 @@
+"""The commands as processes: what they print, how they exit, and that none of them imports TensorFlow or Keras."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from compiler.commands import main
+
+ROOT = Path(__file__).parents[1]
+COMMANDS = (
+    ["check"],
+    ["check", "--json"],
+    ["check", "model.vars.width=-1"],
+    ["show"],
+    ["emit", "ir"],
+    ["emit", "json"],
+    ["emit", "mermaid"],
+    ["emit", "svg"],
+)
+
+WITHOUT_KERAS = """
+import sys
+from compiler.commands import main
+try:
+    main(sys.argv[1:])
+finally:
+    heavy = {"tensorflow", "keras", "sklearn", "scipy", "numpy"} & set(sys.modules)
+    if heavy:
+        raise SystemExit(f"imported {heavy}")
+"""
+
+
+@pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
+def test_no_command_imports_keras(arguments: list[str], tmp_path: Path) -> None:
+    command = [sys.executable, "-c", WITHOUT_KERAS, *arguments, "model=xception_lite"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=tmp_path, env=_environment())
+    assert done.returncode == (2 if "model.vars.width=-1" in arguments else 0), done.stderr
+    assert "imported" not in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.iterdir()), "a look at a model leaves nothing behind"
+
+
+def test_a_sweep_cannot_be_checked_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["check", "model.vars.width=16,32"])
+    assert stop.value.code == 2
+    assert "Ambiguous value" in capsys.readouterr().err
+
+
+def test_an_unknown_option_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["check", "--jsno"])
+    assert stop.value.code == 2
+    assert "--jsno" in capsys.readouterr().err
+
+
+def test_options_stand_anywhere(tmp_path: Path) -> None:
+    main(["emit", "ir", "model=mlp", "-o", str(tmp_path / "a"), "model.vars.dropout=0"])
+    main(["emit", "-o", str(tmp_path / "b"), "ir", "model.vars.dropout=0", "model=mlp"])
+    assert (tmp_path / "a").read_text() == (tmp_path / "b").read_text()
+
+
+def test_faults_as_json_have_their_places(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["check", "--json", "model.vars.width=-1", "train.epochs=0"])
+    faults = json.loads(capsys.readouterr().out)["faults"]
+    assert {fault["place"].get("override") for fault in faults} == {"model.vars.width=-1", "train.epochs=0"}
+    assert {fault["code"] for fault in faults} == {"E107"}
+
+
+def test_totals_as_json_agree_with_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["check", "--json", "model=sepconv_small", "model.vars.padding=valid", "model.vars.norm=none",
+          "data.input_shape=[64,64,3]"])  # fmt: skip
+    totals = json.loads(capsys.readouterr().out)
+    assert totals["params"] == 38_949  # the chapter's network, as the same Keras code has it
+    main(["emit", "json", "model=sepconv_small", "model.vars.padding=valid", "model.vars.norm=none",
+          "data.input_shape=[64,64,3]"])  # fmt: skip
+    graph = json.loads(capsys.readouterr().out)
+    assert sum(node["params"] for node in graph["nodes"]) == 38_949
+
+
+def test_valid_padding_of_small_images_is_a_located_fault(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["check", "model=sepconv_small", "model.vars.padding=valid", "model.vars.norm=none",
+              "data=fashion_mnist", "data.path=."])  # fmt: skip
+    text = capsys.readouterr().err
+    assert stop.value.code == 2
+    assert "sepconv_small.yaml:" in text
+    assert "error[E404]" in text
+    assert "padding: same" in text
+
+
+def test_a_folder_of_the_users_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "mine.yaml").write_text("input: [4]\nlayers: [{op: Dense, units: 10, activation: softmax}]\n")
+    main(["check", "model=mine", "data.input_shape=[4]", "data.size=null", "--config-dir", str(tmp_path)])
+    assert capsys.readouterr().out.startswith("mine: 1 layer, 50 parameters")
+
+
+def _environment() -> dict[str, str]:
+    import os
+
+    return {**os.environ, "PYTHONPATH": str(ROOT)}
