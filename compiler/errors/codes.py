@@ -77,7 +77,7 @@ CODES: dict[str, str] = {
     "E601": "monitor that does not exist",
     "E602": "activation against the loss",
     "E603": "units against the classes",
-    "E604": "loss against the labels",
+    "E604": "loss or metric against the labels",
     "E605": "class weights against the classes",
     "E606": "input shape against the data",
     "W607": "settings that have no effect",
