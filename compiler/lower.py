@@ -11,6 +11,9 @@ from compiler.expand import Expanded, Item, Layer, Parallel, Reference, Sequence
 from compiler.ir import Operand, Output
 from compiler.spec.located import Map
 
+MAX_HINTS = 20
+"""Faults after which no near name is looked for."""
+
 MAX_EDGES = 2_000_000
 """Cap on edges and on the names that globs look through, so that no glob can eat the machine."""
 
@@ -309,7 +312,8 @@ class _Lowering:
             start = f"{at.prefix}." if at.prefix else ""
             candidates += [name.removeprefix(start) for name in self.results if name.startswith(start)]
             at = at.outer
-        hint = did_you_mean(text, [*candidates, *scope.named, "prev", "input"])
+        few = len(self.diagnostics.faults) < MAX_HINTS  # looking for a near one takes long where there are many names
+        hint = did_you_mean(text, [*candidates, *scope.named, "prev", "input"]) if few else None
         if hint is None and re.fullmatch(r"-?\d+", text):
             hint = "references go by name, never by index"
         self.diagnostics.report(

@@ -10,7 +10,7 @@ from compiler.errors import Diagnostics, Note, did_you_mean, shown
 from compiler.expand.blocks import block_environment
 from compiler.expand.copies import copies, switched_on
 from compiler.expand.items import Item, Layer, Parallel, Reference, Sequence, TooManyLayers, walk
-from compiler.expand.names import Names, base_name
+from compiler.expand.names import MAX_NAME, Names, base_name
 from compiler.expand.patch import patched
 from compiler.expand.sharing import find, twin
 from compiler.ops import OPS
@@ -20,7 +20,7 @@ from compiler.spec.located import Leaf, Map, Seq, Tree, plain, trap_hint
 from compiler.spec.model import BlockSpec, InputSpec, LayerSpec, ModelSpec, PatchSpec, empty_map, string
 from compiler.spec.parse import STRUCTURAL, find_op
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_NAME = re.compile(rf"[A-Za-z_][A-Za-z0-9_-]{{0,{MAX_NAME - 1}}}")
 _WORDS = ("prev", "input")  # what `from` means by itself
 
 
@@ -33,7 +33,7 @@ class Expander:
 
     def __init__(self, spec: ModelSpec, env: Environment, diagnostics: Diagnostics, max_layers: int) -> None:
         self.spec, self.variables, self.diagnostics, self.max_layers = spec, env, diagnostics, max_layers
-        self.made = 0
+        self.made = self.items = 0
         self.calls: list[str] = []
         self.home = ""  # the innermost block's name: nothing inside it sees what is outside
         self.by_name: dict[str, Item] = {}
@@ -98,8 +98,8 @@ class Expander:
         """What `repeat` or `each` makes of an entry; None for no copy."""
         items: list[Item] = []
         for index, copy_env in enumerate(environments):
-            self.count(spec)
             if not switched_on(spec, copy_env, self.diagnostics, trail):
+                self.count(spec, layers=0)
                 continue
             copy = replace(spec, label=f"{spec.label} copy {index}") if index else spec
             item = self.one(copy, f"{name}.{index}", copy_env, blocks, trail)
@@ -131,6 +131,7 @@ class Expander:
                     + f", and not {' or '.join(map(repr, _WORDS))}"
                 )
                 hint = trap_hint(value) or ("dots join names: leave them out" if key and "." in key else None)
+                hint = f"at most {MAX_NAME} characters" if key and len(key) > MAX_NAME else hint
                 self.diagnostics.report(
                     "E212", f"{rule} (got {shown(plain(value))})", value.place, hint=hint, trail=trail
                 )
@@ -143,9 +144,11 @@ class Expander:
         taken.take(key)
         return key
 
-    def count(self, spec: LayerSpec, items: int = 1) -> None:
-        self.made += items
-        if self.made > self.max_layers:
+    def count(self, spec: LayerSpec, layers: int = 1, items: int = 1) -> None:
+        """Count what is made: layers by the user's cap, and all else (blocks, copies, sequences) by one well above."""
+        self.made += layers
+        self.items += items
+        if self.made > self.max_layers or self.items > 2 * self.max_layers + 10_000:
             place = spec.keys["repeat"].place if "repeat" in spec.keys else spec.op_place
             self.diagnostics.report(
                 "E209",
@@ -166,18 +169,19 @@ class Expander:
         trail: tuple[str, ...],
     ) -> Item:
         """One copy of an entry, under its full name."""
-        self.count(spec)
+        self.count(spec, layers=0)
         source = self.source(spec, env, trail)
         if spec.share is not None:
             return self.shared(spec, name, source, env, trail)
         op = spec.op
         if op is not None and is_expression(op):
             op = self.computed_op(spec, env, blocks, trail)
-        if op in STRUCTURAL:
+        if op is not None and op in STRUCTURAL:
             return self.structural(spec, op, name, source, env, blocks, trail)
         block = (blocks.get(op) or self.spec.models.get(op)) if op is not None else None
         if block is not None:
             return self.call(spec, block, name, source, env, trail)
+        self.count(spec, items=0)
         if op is not None and (find_op(op) is None or op == "Input"):
             op = None  # reported when the spec was parsed
         try:
@@ -266,6 +270,7 @@ class Expander:
         return Parallel(name, paths, merge, source, spec.op_place, trail)
 
     def merge(self, spec: LayerSpec, name: str, env: Environment, trail: tuple[str, ...], default: str) -> Layer:
+        self.count(spec)
         tree = spec.args.get("merge")
         if tree is None:
             return Layer(name, default, empty_map(spec.op_place), None, spec.op_place, trail[:-1])
@@ -282,8 +287,8 @@ class Expander:
             )
             op = None
         rest = {key: item for key, item in arguments.items() if key != "op"}
-        keys = value.keys if isinstance(value, Map) else {}
-        return Layer(name, op, Map(rest, value.place, keys), None, value.place, trail[:-1])
+        located = Map(rest, value.place, value.keys) if isinstance(value, Map) else empty_map(value.place)
+        return Layer(name, op, located, None, value.place, trail[:-1])
 
     def call(
         self,
@@ -357,7 +362,8 @@ class Expander:
                 "E301", f"'share' names no earlier layer or block: {plain(tree)!r}", tree.place, hint=hint, trail=trail
             )
             raise Unevaluated
-        self.count(spec, sum(1 for _ in walk(found)))
+        items = list(walk(found))
+        self.count(spec, sum(isinstance(item, Layer) for item in items), len(items))
         made = twin(found, name, spec.op_place, trail, spec.label)
         for item in reversed(list(walk(made))):  # a residual after its main path, which has its name
             self.by_name[item.name] = item

@@ -8,6 +8,10 @@ from collections.abc import Iterable
 from compiler.spec.model import LayerSpec, empty_map, string
 
 
+MAX_NAME = 100
+"""Cap on the characters between two dots of a name."""
+
+
 class Names:
     """Which names are taken, and the next number for each that is taken again.
 
@@ -30,7 +34,7 @@ class Names:
 
     def free(self, base: str) -> str:
         """`base` with what a name may not have replaced, and with a number where it is taken."""
-        base = re.sub(r"[^A-Za-z0-9_-]", "_", base)
+        base = re.sub(r"[^A-Za-z0-9_-]", "_", base)[:MAX_NAME]
         if base not in self._taken:
             return base
         number = self._next.get(base, 1)

@@ -17,6 +17,10 @@ Expand = Callable[[tuple[LayerSpec, ...], str, tuple[str, ...], Names], tuple[It
 """Expands layer specs under a prefix, with a trail, where some names are taken."""
 
 
+MAX_HINTS = 20
+"""Faults after which no near name is looked for: that takes long where there are many names."""
+
+
 def patched(
     body: Sequence, patches: tuple[PatchSpec, ...], expand: Expand, env: Environment, diagnostics: Diagnostics
 ) -> Sequence:
@@ -28,7 +32,7 @@ def patched(
         matched = _matches(items, patch)
         if not matched:
             if not any(isinstance(item, Layer) and item.op is None for item in items.values()):  # it may mean those
-                hint = _near(patch.glob, list(items))
+                hint = _near(patch.glob, list(items)) if len(diagnostics.faults) < MAX_HINTS else None
                 diagnostics.report("E213", f"patch {patch.glob!r} matches no layer", patch.place, hint=hint)
             continue
         if _refused(patch, matched, diagnostics):

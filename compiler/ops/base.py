@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar, Literal
 
 from compiler.errors import did_you_mean, shown
@@ -84,6 +84,7 @@ class Op(Settings):
         arity: `one` tensor, `many` (a list of two or more), or named ones (`named`).
         keeps_integers: whether integers and booleans pass unchanged, as in layers that only move values.
         call_arguments: fields that go into the call instead of the constructor.
+        extras: fields of ours, which Keras never sees.
     """
 
     noun: ClassVar[str] = "argument"
@@ -92,6 +93,7 @@ class Op(Settings):
     arity: ClassVar[Literal["one", "many", "named"]]
     keeps_integers: ClassVar[bool] = False
     call_arguments: ClassVar[tuple[str, ...]] = ()
+    extras: ClassVar[tuple[str, ...]] = ()
 
     trainable: Bool = True
     dtype: DType = None
@@ -110,6 +112,10 @@ class Op(Settings):
         Raises:
             Mismatch: an input does not suit.
         """
+
+    def frozen(self, weights: Iterable[Weight]) -> tuple[Weight, ...]:
+        """The weights as `trainable` leaves them."""
+        return tuple(weight if self.trainable else replace(weight, trainable=False) for weight in weights)
 
     def check(self) -> Iterable[Mismatch]:
         """Faults among the arguments themselves, whatever enters."""
@@ -154,7 +160,7 @@ class UnaryOp(Op, abstract=True):
         known = None not in x.shape and None not in y
         return Signature(
             output=TensorType(y, self.output_dtype([x.dtype], precision)),
-            weights=tuple(self.weights(x.shape)),
+            weights=self.frozen(self.weights(x.shape)),
             flops=self.flops(x.shape, y) if known else None,
             warnings=tuple(self.warnings(x.shape)),
         )
@@ -192,11 +198,13 @@ class NamedOp(Op, abstract=True):
     Class attributes:
         operands: the call arguments that take tensors, in Keras's order.
         required: how many of them, from the first, must be given.
+        listed: whether Keras takes them as one list, in order.
     """
 
     arity: ClassVar[Literal["one", "many", "named"]] = "named"
     operands: ClassVar[tuple[str, ...]]
     required: ClassVar[int]
+    listed: ClassVar[bool] = False
 
     @abstractmethod
     def infer(self, xs: Mapping[str, Shape]) -> Shape:
@@ -220,7 +228,7 @@ class NamedOp(Op, abstract=True):
         known = all(None not in shape for shape in (*xs.values(), y))
         return Signature(
             output=TensorType(y, self.output_dtype([x.dtype for x in inputs.values()], precision)),
-            weights=tuple(self.weights(xs)),
+            weights=self.frozen(self.weights(xs)),
             flops=self.flops(xs, y) if known else None,
         )
 

@@ -22,7 +22,7 @@ MAX_TEXT = 1_000
 MAX_ITEMS = 10_000
 MAX_NUMBER = 10**18
 MAX_EXPONENT = 64
-MAX_STEPS = 3_000_000
+MAX_STEPS = 1_000_000
 
 _BINARY: dict[type[ast.operator], tuple[str, Callable[[Any, Any], Any]]] = {
     ast.Add: ("+", lambda a, b: a + b),

@@ -62,7 +62,7 @@ def parse_model(tree: Map, diagnostics: Diagnostics, load_model: LoadModel) -> M
 MAX_NESTING = 20
 """Cap on model files inside one another."""
 
-_PATH = re.compile(r"[A-Za-z0-9_-]+")
+_PATH = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 PATCH_ACTIONS = ("insert_before", "insert_after", "replace", "remove")
 
@@ -300,7 +300,7 @@ class _Parser:
                 for name in named:
                     if not _PATH.fullmatch(name) or name == "merge":
                         message = f"a path's name is letters, digits, '_' or '-', and not 'merge' (got {name!r})"
-                        self.diagnostics.report("E212", message, paths.key_place(name) if section else paths.place)
+                        self.diagnostics.report("E212", message, section.key_place(name) if section else paths.place)
             for name, body in named.items():
                 bodies[name] = self.layers(body, blocks, f"{where}.paths.{name}")
         merge = spec.args.get("merge")

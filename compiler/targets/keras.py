@@ -104,7 +104,7 @@ def _op(name: str) -> type[Op]:
 
 def _layer(record: Op, name: str) -> Any:
     cls = type(record)
-    left_out = {*cls.call_arguments, *getattr(cls, "extras", ())}
+    left_out = {*cls.call_arguments, *cls.extras}
     return keras_class(cls)(name=name, **{key: value for key, value in _fields(record).items() if key not in left_out})
 
 
