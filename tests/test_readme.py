@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from compiler.commands import main
 from tests.pages import Example, examples, rewrite, run_in_process
 
 ROOT = Path(__file__).parents[1]
@@ -31,6 +32,14 @@ def test_commands_print_what_the_page_shows(request: pytest.FixtureRequest) -> N
         assert commands
         for example, output in outputs:
             assert output.rstrip("\n") == example.output.rstrip("\n"), example.command
+
+
+def test_the_picture_is_what_the_command_draws(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    picture = ROOT / "docs" / "xception_lite.svg"
+    main(["emit", "svg", "model=xception_lite", "model.vars.middle=0", "-o", str(tmp_path / "now.svg")])
+    if request.config.getoption("--update-goldens"):
+        shutil.copy(tmp_path / "now.svg", picture)
+    assert (tmp_path / "now.svg").read_text("utf-8") == picture.read_text("utf-8")
 
 
 @pytest.mark.tf

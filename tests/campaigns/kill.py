@@ -151,13 +151,14 @@ def run_whole(command: str, root: Path) -> Whole:
         RuntimeError: it fails, or leaves no complete run.
     """
     start = time.monotonic()
-    with (root.parent / "whole.log").open("w") as log:
+    said = root.with_suffix(".said")
+    with said.open("w") as log:
         code = subprocess.run(
             argv(command, root), stdout=log, stderr=subprocess.STDOUT, timeout=LONGEST, check=False
         ).returncode
     seconds = time.monotonic() - start
     if code or status_of(root) != "complete":
-        tail = (root.parent / "whole.log").read_text()[-2000:]
+        tail = said.read_text()[-2000:]
         raise RuntimeError(f"the uninterrupted run ended with status {code}, {status_of(root)}:\n{tail}")
     faults = violations(root, frozenset())
     if faults:
@@ -167,9 +168,9 @@ def run_whole(command: str, root: Path) -> Whole:
 
 def kill_once(command: str, root: Path, whole: Whole, draw: random.Random) -> Kill:
     """Start `command`, kill it and its children at a drawn moment, and look at `root`."""
-    process = subprocess.Popen(
-        argv(command, root), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
+    said = root.with_suffix(".said")
+    with said.open("w") as log:
+        process = subprocess.Popen(argv(command, root), stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
     try:
         if draw.random() < 0.5:
             seconds = draw.uniform(0, whole.seconds)
@@ -188,7 +189,8 @@ def kill_once(command: str, root: Path, whole: Whole, draw: random.Random) -> Ki
     root.mkdir(exist_ok=True)
     found = violations(root, whole.names)
     if ended and status_of(root) != "complete":
-        found.append(f"it ended by itself with status {process.returncode}, and is not complete")
+        why = said.read_text()[-500:]
+        found.append(f"it ended by itself with status {process.returncode}, and is not complete: {why}")
     status, kept, left = status_of(root), len(list(files(root))), len(list(root.glob(f"{TEMPORARY}*")))
     return Kill(moment, status, kept, left, ended, (*found, *taken_over(root)))
 
