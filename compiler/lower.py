@@ -14,7 +14,7 @@ from compiler.spec.located import Map
 MAX_HINTS = 20
 """Faults after which no near name is looked for."""
 
-MAX_EDGES = 2_000_000
+MAX_EDGES = 1_000_000
 """Cap on edges and on the names that globs look through, so that no glob can eat the machine."""
 
 

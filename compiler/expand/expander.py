@@ -126,10 +126,7 @@ class Expander:
             value = compute(tree, env, self.diagnostics, trail)
             key = string(value)
             if key is None or not _NAME.fullmatch(key) or key in _WORDS:
-                rule = (
-                    "a name is a letter, then letters, digits, '_' or '-'"
-                    + f", and not {' or '.join(map(repr, _WORDS))}"
-                )
+                rule = "a name is a letter, then letters, digits, '_' or '-', and not 'prev' or 'input'"
                 hint = trap_hint(value) or ("dots join names: leave them out" if key and "." in key else None)
                 hint = f"at most {MAX_NAME} characters" if key and len(key) > MAX_NAME else hint
                 self.diagnostics.report(

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 
 from compiler.spec.model import LayerSpec, empty_map, string
 
-
 MAX_NAME = 100
 """Cap on the characters between two dots of a name."""
 

@@ -6,6 +6,7 @@ must be equal unless `broadcast: true` stands in the file.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import combinations
 from typing import Annotated, ClassVar
 
@@ -43,12 +44,18 @@ class Elementwise(MergeOp, abstract=True):
     broadcast: Bool = False
 
     def infer(self, xs: tuple[Shape, ...]) -> Shape:
-        for (i, x), (j, y) in combinations(enumerate(xs), 2):
+        for (i, x), (j, y) in _pairs(xs):
             if not (_broadcastable(x, y) if self.broadcast else _equal(x, y)):
                 raise _unequal(x, y, (i, j), broadcast=self.broadcast)
         rank = max(len(x) for x in xs)
         padded = [(1,) * (rank - len(x)) + x for x in xs]
         return tuple(_merged(sizes) for sizes in zip(*padded, strict=True))
+
+
+def _pairs(xs: tuple[Shape, ...]) -> Iterator[tuple[tuple[int, Shape], tuple[int, Shape]]]:
+    """Every two different shapes, each with its first position: pairs of all inputs are too many to look at."""
+    first = {x: i for i, x in reversed(list(enumerate(xs)))}
+    return combinations(sorted(((i, x) for x, i in first.items()), key=lambda pair: pair[0]), 2)
 
 
 def _equal(x: Shape, y: Shape) -> bool:
@@ -120,7 +127,7 @@ class Concatenate(MergeOp):
     axis: Int = -1
 
     def infer(self, xs: tuple[Shape, ...]) -> Shape:
-        for (i, x), (j, y) in combinations(enumerate(xs), 2):
+        for (i, x), (j, y) in _pairs(xs):
             if len(x) != len(y) or not _equal(*(self._others(shape) for shape in (x, y))):
                 message = f"needs inputs that are equal except along axis {self.axis} (got {dims(x)} and {dims(y)})"
                 raise Incompatible("E401", message, (i, j))

@@ -105,8 +105,9 @@ def _meant(kind: Kind, op: str) -> str:
 
 
 def _shortest(kind: Kind, record: KerasObject) -> object:
-    """A record without arguments is its snake_case name, so that `HeNormal` and `he_normal` are one value."""
-    return _snake(type(record).__name__) if kind == "initializer" else record
+    """An initializer without arguments is its snake_case name, so that `HeNormal` and `he_normal` are one value."""
+    by_name = kind == "initializer" and not isinstance(record, Constant)  # Keras knows `constant` only as an object
+    return _snake(type(record).__name__) if by_name else record
 
 
 def _check_activation(value: object, name: str) -> object:
