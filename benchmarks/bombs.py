@@ -71,9 +71,7 @@ def main(runs: int) -> None:
             path.write_text(text)
             results = [refused(path) for _ in range(runs)]
             whole = median(seconds for seconds, _ in results)
-            print(
-                f"{name}: {results[0][1]}, {1000 * whole:.0f} ms"
-            )
+            print(f"{name}: {results[0][1]}, {1000 * whole:.0f} ms")
 
 
 if __name__ == "__main__":

@@ -46,6 +46,12 @@ class Note:
     place: Place
 
 
+class Use(Note):
+    """The place where an expression uses a value that the command line gave."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One thing that is wrong (code ``E...``) or suspicious (code ``W...``).
@@ -72,7 +78,9 @@ class Fault:
 
     @property
     def identity(self) -> tuple[object, ...]:
-        """Equal for faults that a reader would call the same (one per copy of a repeat, say)."""
+        """Equal for faults that a reader would call the same: one per copy of a repeat, or per use of an override."""
+        if any(isinstance(note, Use) for note in self.notes):
+            return (self.place,)
         return (self.code, self.message, self.place)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from compiler.errors import Diagnostics, Note, Place
+from compiler.errors import Diagnostics, Note, Place, Use
 from compiler.spec.expression import (
     FAULTY,
     MAX_STEPS,
@@ -103,7 +103,7 @@ def _leaf(leaf: Leaf, env: Environment, diagnostics: Diagnostics, trail: tuple[s
         raise Unevaluated from None
     overridden = next((place for _, place in origins if place.overridden), None)
     if overridden is not None:
-        return _noted(located(value, overridden), (Note(f"used here, in {text}", leaf.place),))
+        return _noted(located(value, overridden), (Use(f"used here, in {text}", leaf.place),))
     return _noted(located(value, leaf.place), _values(origins, env))
 
 

@@ -70,9 +70,10 @@ def codes(text: str | Tree, models: Mapping[str, str] | None = None) -> list[str
 
 
 def compile_file(path: str, overrides: Iterable[str] = ()) -> tuple[CheckedGraph, Diagnostics]:
-    """The graph of `model_file=PATH` in this folder, with the folder `conf` in it for `--config-dir`."""
+    """The graph of `model_file=PATH` in this folder, with its folder `conf` for `--config-dir` and `conf/mine.yaml` on top."""
     conf = Path("conf") if Path("conf").is_dir() else None
-    composed = compose(for_hydra([f"model_file={path}", *overrides]), conf)
+    top = "mine" if Path("conf/mine.yaml").exists() else "config"
+    composed = compose(for_hydra([f"model_file={path}", *overrides]), conf, top)
     diagnostics = Diagnostics()
     load_plugins(composed, diagnostics)
     tree = model_tree(composed, diagnostics)

@@ -74,7 +74,7 @@ def save(**changed: Any) -> Write:
     return write
 
 
-def put(array: Any, row: int, value: object) -> Any:
+def put(array: Any, row: int | slice, value: object) -> Any:
     copy = np.array(array)
     copy[row] = value
     return copy

@@ -95,7 +95,7 @@ def test_resizing_is_scipys_linear_interpolation_at_half_pixels(old: tuple[int, 
     x = np.random.RandomState(0).rand(3, *old, 2).astype(np.float32)
     at = np.meshgrid(*[(np.arange(n) + 0.5) * m / n - 0.5 for m, n in zip(old, new, strict=True)], indexing="ij")
     expected = [[map_coordinates(image[..., c], at, order=1, mode="nearest") for c in range(2)] for image in x]
-    np.testing.assert_allclose(resized(x, new), np.moveaxis(expected, 1, -1), atol=1e-6)
+    np.testing.assert_allclose(resized(x, new), np.moveaxis(np.asarray(expected), 1, -1), atol=1e-6)
 
 
 def test_digits_as_shipped_are_resized() -> None:
@@ -108,8 +108,9 @@ def test_digits_as_shipped_are_resized() -> None:
         (270, 32, 32, 1),
         (270, 32, 32, 1),
     ]
-    images = np.asarray(load_digits().images, np.float32)[data.val.ids, ..., np.newaxis]
-    np.testing.assert_allclose(data.val.x, resized(images, (32, 32)) / 16, atol=1e-7)
+    pixels, _ = load_digits(return_X_y=True)
+    images = np.asarray(pixels, np.float32).reshape(-1, 8, 8)[data.val.ids, ..., np.newaxis]
+    np.testing.assert_allclose(np.asarray(data.val.x), resized(images, (32, 32)) / 16, atol=1e-7)
 
 
 @pytest.mark.parametrize("name", sorted(SOURCES))
@@ -124,7 +125,7 @@ def test_given_splits_are_kept() -> None:
     np.savez("mine.npz", x_train=X, y_train=Y, x_test=X[:6] + 1000, y_test=Y[:6], x_val=X[:9] + 500, y_val=Y[:9])
     data = loaded(NPZ)
     assert list(data.val.ids) == list(range(60, 69)) and list(data.test.ids) == list(range(69, 75))
-    assert np.array_equal(data.test.x, (X[:6] + 1000).astype(np.float32)) and len(data.train) == 60
+    assert np.array_equal(np.asarray(data.test.x), (X[:6] + 1000).astype(np.float32)) and len(data.train) == 60
     np.savez("mine.npz", x_train=X, y_train=Y, x_test=X[:6], y_test=Y[:6])
     data = loaded(NPZ)
     assert (len(data.train), len(data.val), len(data.test)) == (48, 12, 6)
