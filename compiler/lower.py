@@ -314,7 +314,9 @@ class _Lowering:
             at = at.outer
         few = len(self.diagnostics.faults) < MAX_HINTS  # looking for a near one takes long where there are many names
         hint = did_you_mean(text, [*candidates, *scope.named, "prev", "input"]) if few else None
-        if hint is None and re.fullmatch(r"-?\d+", text):
+        if text in self.results or text in self.layers_by_name:
+            hint = f"{text!r} stands outside of this block, which sees only what enters: add it to the block's 'inputs'"
+        elif hint is None and re.fullmatch(r"-?\d+", text):
             hint = "references go by name, never by index"
         self.diagnostics.report(
             "E301", f"no layer {text!r} stands before this one", reference.place, hint=hint, trail=trail

@@ -152,6 +152,10 @@ def closest(word: str, known: Iterable[str]) -> str | None:
     folded = {name.lower(): name for name in names}
     if word.lower() in folded and folded[word.lower()] != word:
         return folded[word.lower()]
+    letters = sorted(word.lower())
+    swapped = next((name for name in names if sorted(name.lower()) == letters and name != word), None)
+    if swapped is not None:
+        return swapped
     close = get_close_matches(word, names, n=1, cutoff=0.6)
     return close[0] if close else None
 

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from compiler.errors import Diagnostics, closest, did_you_mean
 from compiler.expand.items import Item, Layer, Parallel, Sequence, TooManyLayers, walk
 from compiler.expand.names import Names
-from compiler.spec.environment import Environment, Unevaluated, compute
+from compiler.spec.environment import Environment, Unevaluated, afford, compute
 from compiler.spec.located import Leaf, Map
 from compiler.spec.model import LayerSpec, PatchSpec
 
@@ -28,7 +28,10 @@ def patched(
     for patch in patches:
         start = len(body.name) + 1 if body.name else 0
         items = {item.name[start:]: item for item in walk(body) if len(item.name) > start}
-        env.budget.spend(len(items))
+        try:
+            afford(env, len(items), patch.place, diagnostics)
+        except Unevaluated:
+            break
         matched = _matches(items, patch)
         if not matched:
             if not any(isinstance(item, Layer) and item.op is None for item in items.values()):  # it may mean those

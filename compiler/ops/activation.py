@@ -4,8 +4,6 @@ FLOPs for one element, an exponential counted as one: 1; LeakyReLU and PReLU 2 (
 softmax 5 (maximum, difference, exponential, sum, division).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Annotated, ClassVar
 

@@ -4,8 +4,6 @@ FLOPs count the products: projections, scores, and the weighted mean. Self-atten
 `from: {query: prev, value: prev}`.
 """
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import replace

@@ -4,8 +4,6 @@ They cost no FLOPs, because totals are those of inference. A factor is one numbe
 which numbers make sense differs from layer to layer, as in Keras.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Annotated, ClassVar
 

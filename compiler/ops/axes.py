@@ -1,7 +1,5 @@
 """Axes as Keras counts them: the batch is axis 0, and negative ones count from the end."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from compiler.ir import Shape

@@ -14,8 +14,6 @@ Keras's defaults; `tests/test_ops.py` holds names, defaults and rules against th
 Shapes leave out the batch dimension; None is a dimension that only the data tell.
 """
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -31,7 +29,7 @@ INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uin
 POLICIES = {"mixed_float16": "float16", "mixed_bfloat16": "bfloat16"}
 """Keras's mixed policies and the dtype that they compute in."""
 
-OPS: dict[str, type[Op]] = {}
+OPS: dict[str, "type[Op]"] = {}
 """Every declared layer, by its own name and by Keras's aliases."""
 
 

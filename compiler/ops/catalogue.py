@@ -4,8 +4,6 @@
 two together. A layer leaves the catalogue by being declared.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from functools import cache

@@ -4,8 +4,6 @@ FLOPs: a multiply-add is 2; a bias and an activation are 1 each for an output el
 Arithmetic on weights alone (LoRA's product) is not counted: it does not grow with the samples.
 """
 
-from __future__ import annotations
-
 import math
 from abc import abstractmethod
 from collections.abc import Iterable

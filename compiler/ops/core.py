@@ -4,8 +4,6 @@ FLOPs: two for a multiply-add, one for a bias; activations inside a layer are le
 factors, which can be multiplied into the kernel.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Annotated, ClassVar, Literal

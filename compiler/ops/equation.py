@@ -4,8 +4,6 @@ One letter is one axis: `abc,cd->abd` maps axis c to d and keeps a, the batch, a
 axes that are kept, before all letters (`...c,cd->...d`, the batch among them) or after them (`ab...,bc->ac...`).
 """
 
-from __future__ import annotations
-
 import math
 import re
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ A size over several axes is one number for all of them or a list of one for each
 becomes its number, so that `kernel_size: [3, 3]` and `kernel_size: 3` are one value; write defaults so too.
 """
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from compiler.ir import Shape

@@ -4,8 +4,6 @@ Keras broadcasts in elementwise merges without a word, so that a forgotten globa
 must be equal unless `broadcast: true` stands in the file.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from itertools import combinations
 from typing import Annotated, ClassVar

@@ -5,8 +5,6 @@ group normalisation 5 (mean, centring, square, its sum, division) and one each f
 normalisation 4; unit normalisation 3; Normalization 2. Spectral normalisation works on weights, in training only.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Annotated

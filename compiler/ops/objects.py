@@ -4,8 +4,6 @@ A name (`he_normal`, `HeNormal`) or the form of a layer (`{op: HeNormal, seed: 1
 `tests/test_objects.py` holds every class and name here against the installed Keras.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
@@ -57,7 +55,7 @@ class KerasObject(Settings):
             OBJECTS[kind].update(dict.fromkeys((cls.__name__, _snake(cls.__name__), *aliases), cls))
 
 
-OBJECTS: dict[Kind, dict[str, type[KerasObject]]] = {"initializer": {}, "regularizer": {}, "constraint": {}}
+OBJECTS: dict[Kind, dict[str, "type[KerasObject]"]] = {"initializer": {}, "regularizer": {}, "constraint": {}}
 """By kind, every accepted name: the class's own, its snake_case, its aliases."""
 
 

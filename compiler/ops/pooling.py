@@ -3,8 +3,6 @@
 FLOPs: one an element that a window covers.
 """
 
-from __future__ import annotations
-
 import math
 from typing import ClassVar
 

@@ -1,7 +1,5 @@
 """Layers that prepare images: scale, size and crop. What changes them at random stands in `augmentation`."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Annotated
 

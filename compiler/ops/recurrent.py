@@ -4,8 +4,6 @@ Time is the first axis after the batch. A layer has one output here, so Keras's 
 `merge_mode` of null are refused; so is `stateful`, which needs a fixed batch size.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Annotated, ClassVar, Literal, get_args

@@ -1,7 +1,5 @@
 """Layers that act in training only: dropout, noise, penalties. No FLOPs, which are counted at inference."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar
 
 from compiler.ir import Shape

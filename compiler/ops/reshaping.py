@@ -3,8 +3,6 @@
 FLOPs: none, but for an interpolating UpSampling2D, which takes a multiply-add for each value that it weighs.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Annotated, ClassVar
 

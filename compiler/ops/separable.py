@@ -3,8 +3,6 @@
 FLOPs as in `conv.py`. Unlike a plain convolution these take strides and dilation together.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable
 from typing import ClassVar

@@ -1,7 +1,5 @@
 """Field types for the statistics that normalisations are given: means, variances, bounds."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any

@@ -1,7 +1,5 @@
 """Windows that slide over spatial axes: the arithmetic that convolutions and poolings share."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from compiler.ir import Shape

@@ -50,6 +50,21 @@ class Unevaluated(Exception):
     """An expression has a fault, which is in the diagnostics already."""
 
 
+def afford(env: Environment, steps: int, place: Place, diagnostics: Diagnostics, trail: tuple[str, ...] = ()) -> None:
+    """Take steps off the budget.
+
+    Raises:
+        Unevaluated: it is spent, which is reported once.
+    """
+    if env.budget.spend(steps):
+        return
+    if env.budget.tell():
+        hint = "shorter lists, or fewer copies of what has them"
+        message = f"the expressions, arguments and patches of this model take more than {MAX_STEPS:,} steps to compute"
+        diagnostics.report("E209", message, place, hint=hint, trail=trail)
+    raise Unevaluated
+
+
 def compute(tree: Tree, env: Environment, diagnostics: Diagnostics, trail: tuple[str, ...] = ()) -> Tree:
     """`tree` with every expression in it replaced by its value.
 
@@ -58,12 +73,7 @@ def compute(tree: Tree, env: Environment, diagnostics: Diagnostics, trail: tuple
     Raises:
         Unevaluated: an expression has a fault, or the budget is spent.
     """
-    if not env.budget.spend(1):
-        if env.budget.tell():
-            hint = "shorter lists, or fewer copies of what has them"
-            message = f"the expressions and arguments of this model take more than {MAX_STEPS:,} steps to compute"
-            diagnostics.report("E209", message, tree.place, hint=hint, trail=trail)
-        raise Unevaluated
+    afford(env, 1, tree.place, diagnostics, trail)
     if isinstance(tree, Leaf):
         return _leaf(tree, env, diagnostics, trail)
     if isinstance(tree, Seq):

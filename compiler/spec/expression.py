@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import operator
 import re
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -43,6 +44,11 @@ _COMPARE: dict[type[ast.cmpop], tuple[str, Callable[[Any, Any], Any]]] = {
     ast.In: ("in", lambda a, b: a in b),
     ast.NotIn: ("not in", lambda a, b: a not in b),
 }
+_REFUSED: dict[type[ast.AST], str] = {
+    ast.Attribute: "a dot", ast.Lambda: "a lambda", ast.Dict: "a mapping", ast.Set: "a set", ast.NamedExpr: ":=",
+    ast.JoinedStr: "an f-string", ast.Starred: "*", ast.ListComp: "a comprehension", ast.SetComp: "a comprehension",
+    ast.GeneratorExp: "a comprehension", ast.DictComp: "a comprehension",
+}  # fmt: skip
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "min": min, "max": max, "round": round, "int": int, "float": float, "len": len, "abs": abs,
     "sum": sum, "str": str, "range": lambda *bounds: list(_bounded_range(*bounds)),
@@ -132,7 +138,8 @@ def parse(text: str) -> Expression:
     stripped = source.lstrip()
     margin = len(source) - len(stripped)
     try:
-        tree = ast.parse(stripped, mode="eval").body
+        with warnings.catch_warnings(action="ignore"):  # of escapes in strings: they are not Python's business here
+            tree = ast.parse(stripped, mode="eval").body
     except SyntaxError as error:
         hint = "write and, or, not" if re.search(r"&|\||!(?!=)", text) else None
         if not error.offset:  # Python has no place for what is missing at the end
@@ -160,7 +167,8 @@ def _check(tree: ast.expr, margin: int) -> tuple[str, ...]:
             continue
         offset = margin + getattr(node, "col_offset", 0)
         if not isinstance(node, allowed):
-            raise ExpressionError("E201", f"bad expression: {type(node).__name__} is not allowed", offset, _what())
+            what = _REFUSED.get(type(node), "this")
+            raise ExpressionError("E201", f"bad expression: {what} is not allowed", offset, _what())
         if isinstance(node, ast.Constant) and not isinstance(node.value, (int, float, str, bool, type(None))):
             raise ExpressionError("E201", f"bad expression: {node.value!r} is not allowed", offset)
         if isinstance(node, ast.Call):
@@ -240,7 +248,7 @@ def _value(node: ast.expr, env: Mapping[str, object], run: _Run) -> Any:
                 try:
                     holds = compare(value, other)
                 except TypeError:
-                    raise fail(f"cannot compare {shown(value)} {symbol} {shown(other)}") from None
+                    raise fail(f"{symbol!r} cannot compare {shown(value)}, and {shown(other)}") from None
                 if not holds:
                     return False
                 value = other
@@ -253,8 +261,9 @@ def _value(node: ast.expr, env: Mapping[str, object], run: _Run) -> Any:
             values = [_value(arg, env, run) for arg in args]
             try:
                 return _capped(FUNCTIONS[name](*values), run)
-            except (TypeError, ValueError, OverflowError) as error:
-                raise fail(f"{name}(...) cannot be computed: {error}") from None
+            except (TypeError, ValueError, OverflowError):
+                given = ", ".join(shown(value) for value in values) or "nothing"
+                raise fail(f"'{name}' cannot be computed of {given}") from None
         case _:
             raise fail(f"{type(node).__name__} is not allowed")
 
@@ -278,7 +287,7 @@ def _binary(op: ast.operator, left: Any, right: Any, run: _Run, fail: Callable[[
     except ZeroDivisionError:
         raise fail("division by zero") from None
     except (TypeError, OverflowError, ValueError):
-        raise fail(f"cannot compute {shown(left)} {symbol} {shown(right)}") from None
+        raise fail(f"{symbol!r} cannot take {shown(left)}, and {shown(right)}") from None
 
 
 def _item(
@@ -314,7 +323,7 @@ def _is_dict(value: object) -> TypeGuard[dict[str, Any]]:
 def _bounded_range(*bounds: int) -> range:
     result = range(*bounds)
     if len(result) > MAX_ITEMS:
-        raise ValueError(f"more than {MAX_ITEMS:,} items")
+        raise ExpressionError("E203", f"a result may have at most {MAX_ITEMS:,} items")
     return result
 
 

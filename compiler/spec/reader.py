@@ -204,7 +204,7 @@ def _scalar(text: str) -> tuple[Value, str | None]:
     """The value of a plain word, and the word itself where YAML 1.1 surprises."""
     rules = _scalar_rules()
     tag = rules.resolve(yaml.ScalarNode, text, (True, False))
-    if tag == "tag:yaml.org,2002:str":
+    if tag in ("tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"):
         return text, None
     try:
         value = rules.construct_object(yaml.ScalarNode(tag, text))
@@ -228,7 +228,7 @@ def _report_syntax(error: yaml.YAMLError, source: Source, diagnostics: Diagnosti
         place, problem = began, f"{problem} before the end of the file"
     notes = (Note(str(context), began),) if context and began and began != place else ()
     message = f"{problem} ({context})" if context and not notes else problem
-    diagnostics.report("E001", message, place, hint=_syntax_hint(problem, place, lines), notes=notes)
+    diagnostics.report("E001", message, place, hint=_syntax_hint(f"{problem} {context}", place, lines), notes=notes)
 
 
 def _mark(mark: Any, source: Source) -> Place | None:

@@ -6,9 +6,9 @@ CASES: dict[str, tuple[str, str]] = {}
 
 
 def case(name: str, codes: str, text: str) -> None:
-    """One case; without an `input` of its own a model has one of shape (28, 28, 8)."""
+    """One case; a model that does not begin with an input has one of shape (28, 28, 8)."""
     assert name not in CASES
-    CASES[name] = (codes, text if "input" in text.split("layers:")[0] else f"input: [28, 28, 8]\n{text}")
+    CASES[name] = (codes, text if text.startswith("input") else f"input: [28, 28, 8]\n{text}")
 
 
 def layers(name: str, codes: str, *entries: str) -> None:
@@ -50,7 +50,7 @@ layers(
 
 # --- excerpts --------------------------------------------------------------------------------------------------------
 
-layers("accents", "E212 E108", "{op: Dense, units: 3, name: größe, activation: relux}")
+layers("accents", "E212", "{op: Dense, units: 3, name: größe, activation: relux}")
 layers("wide_characters", "E108", '{op: Dense, units: 3, name: "x", kernel_initializer: "zeros", activation: "日本語"}')
 layers("behind_wide_characters", "E106 E108", '{op: Dense, units: "日本語", activation: relux}')
 layers("tabs_in_a_line", "E108", "{op: Dense,\tunits: 3,\tactivation: relux}")
@@ -58,7 +58,8 @@ layers(
     "long_line",
     "E104",
     "{op: Dense, units: 3, kernel_initializer: {op: HeNormal, seed: 12345}, bias_initializer: zeros, "
-    "kernel_regularizer: {op: L2, l2: 0.0001}, activaton: relu, bias_regularizer: {op: L2, l2: 0.0001}, dtype: float32}",
+    "kernel_regularizer: "
+    "{op: L2, l2: 0.0001}, activaton: relu, bias_regularizer: {op: L2, l2: 0.0001}, dtype: float32}",
 )
 layers("long_value", "E106", f"{{op: Dense, units: {'x' * 300}}}")
 case("block_style", "E106", "layers:\n  - op: Dense\n    units:\n      - 1\n      - 2\n")
@@ -319,7 +320,8 @@ layers(
     "groups",
     "E407 E407",
     "{op: Conv2D, filters: 9, kernel_size: 3, groups: 4}",
-    "{op: Conv2D, filters: 9, kernel_size: 3, groups: 3, from: input}",
+    "{op: Conv2D, filters: 9, kernel_size: 3, groups: 3, from: input, name: b}",
+    "{op: Concatenate, from: [Conv2D, b]}",
 )
 layers("group_normalization", "E407", "{op: GroupNormalization, groups: 3}")
 layers("axis", "E408", "{op: BatchNormalization, axis: 4}")
@@ -330,6 +332,7 @@ layers(
     "E410 E410",
     "{op: Reshape, target_shape: [14, 14, 30]}",
     "{op: Reshape, target_shape: [-1, 5], from: input}",
+    "{op: Add, from: [Reshape, Reshape_1]}",
 )
 case("undefined_dimension", "E411", "input: [null, 8]\nlayers: [Flatten, {op: Dense, units: 3}]\n")
 case("integers", "E412", "input: {shape: [8], dtype: int32}\nlayers: [Softmax]\n")
@@ -337,15 +340,23 @@ layers(
     "named_inputs",
     "E306 E306 E306",
     "{op: MultiHeadAttention, num_heads: 2, key_dim: 2, from: {query: prev, valu: prev}}",
-    "{op: MultiHeadAttention, num_heads: 2, key_dim: 2, from: input}",
-    "{op: Dense, units: 3, from: {x: input}}",
+    "{op: MultiHeadAttention, num_heads: 2, key_dim: 2}",
+    "{op: Dense, units: 3, from: {x: prev}}",
 )
 case(
     "block_inputs",
-    "E306 E307",
+    "E306",
     """\
 blocks: {b: {inputs: [x, skip], layers: [{op: Dense, units: 3}, {op: Add, from: [prev, skip]}]}}
-layers: [{op: Dense, units: 3}, b, {op: b, from: [input, prev]}]
+layers: [{op: Dense, units: 3}, b]
+""",
+)
+case(
+    "block_input_ambiguous",
+    "E307",
+    """\
+blocks: {b: {inputs: [x, skip], layers: [{op: Dense, units: 3}, {op: Add, from: [prev, skip]}]}}
+layers: [{op: Dense, units: 3}, {op: b, from: [input, prev]}]
 """,
 )
 
@@ -359,7 +370,8 @@ case(
 case(
     "patch_argument",
     "E104 E107",
-    "patch: {head: {unit: 3}, hidden: {units: 0}}\nlayers: [{op: Dense, units: 4, name: hidden}, {op: Dense, units: 4, name: head}]\n",
+    "patch: {head: {unit: 3}, hidden: {units: 0}}\n"
+    "layers: [{op: Dense, units: 4, name: hidden}, {op: Dense, units: 4, name: head}]\n",
 )
 case(
     "patch_inserted",
@@ -376,6 +388,7 @@ case(
     "E114 E215 E215 E215",
     """\
 patch: {a: 5, b: {remove: no}, c: {remove: true, replace: [Flatten]}, d: {units: 3}}
-layers: [{op: Flatten, name: a}, {op: Flatten, name: b}, {op: Flatten, name: c}, {op: sequence, name: d, layers: [Flatten]}]
+layers: [{op: Flatten, name: a}, {op: Flatten, name: b}, {op: Flatten, name: c},
+  {op: sequence, name: d, layers: [Flatten]}]
 """,
 )

@@ -70,7 +70,7 @@ def codes(text: str | Tree, models: Mapping[str, str] | None = None) -> list[str
 
 
 def compile_file(path: str, overrides: Iterable[str] = ()) -> tuple[CheckedGraph, Diagnostics]:
-    """The graph of `model_file=PATH` in this folder, with its folder `conf` for `--config-dir` and `conf/mine.yaml` on top."""
+    """The graph of `model_file=PATH` in this folder; `conf` is for `--config-dir`, `conf/mine.yaml` the top config."""
     conf = Path("conf") if Path("conf").is_dir() else None
     top = "mine" if Path("conf/mine.yaml").exists() else "config"
     composed = compose(for_hydra([f"model_file={path}", *overrides]), conf, top)

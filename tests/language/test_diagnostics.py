@@ -1,4 +1,4 @@
-"""What faults say: whole texts as goldens, that one mistake is one fault, and that hints mend what they are given for."""
+"""What faults say: whole texts as goldens; one mistake is one fault; a hint mends what it is given for."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_the_faults_of_a_model_file(name: str, golden: Golden) -> None:
 COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "override_of_a_variable": ("E107", ("model=mlp", "model.vars.dropout=1.5")),
     "override_of_a_list": ("E107", ("model=mlp", "model.vars.units=[128,-4]")),
-    "override_of_a_variable_in_a_block": ("E106", ("model=xception_lite", "model.vars.width=many")),
+    "override_of_a_variable_in_a_block": ("E206", ("model=xception_lite", "model.vars.width=many")),
     "override_of_an_argument": ("E106", ("model=mlp", "model.layers.2.units=true")),
     "override_of_an_entry": ("E105", ("model=mlp", "model.layers.0=Dense")),
     "override_that_loses_the_op": ("E115", ("model=mlp", "+model.layers.0.data_format=channels_first")),
@@ -77,7 +77,7 @@ COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "activation_of_the_head": ("E602", ("model=mlp", "model.layers.2.activation=relu")),
     "classes": ("E603", ("model=mlp", "model.vars.classes=12")),
-    "classes_of_an_image": ("E603", ("model=mlp", "+model.outputs=input")),
+    "classes_of_an_image": ("E603", ("model=mlp", "model.layers=[{op: Dense, units: 10, activation: softmax}]")),
     "labels": ("E604", ("model=mlp", "train.loss=categorical_crossentropy")),
     "metric": ("E604", ("model=mlp", "train.metrics=[accuracy, mae]")),
     "class_weight": ("E605", ("model=mlp", "train.class_weight={10: 2.0}")),
@@ -88,8 +88,11 @@ COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "layers_over_the_limit": ("E209", ("model=mlp", "limits.layers=5")),
     "limits_wrong": ("E107", ("model=mlp", "limits.params=-1")),
-    "no_effect": ("W607 W607", ("model=mlp", "train.reduce_on_plateau={patience: 4}", "train.schedule.warmup_epochs=99")),
-    "model_and_file": ("E007", ("model=mlp", "model_file=model.yaml")),
+    "no_effect": (
+        "W607 W607",
+        ("model=mlp", "train.reduce_on_plateau={patience: 4}", "train.schedule.warmup_epochs=99"),
+    ),
+    "model_and_file": ("E007", ("model=mlp", "model_file=conf/model/mlp.yaml")),
     "nested_model": ("E006 E204", ("model=mlp", "model.layers=[model/mlpp, {op: model/mlp, unitz: [3]}]")),
 }  # fmt: skip
 
@@ -133,9 +136,10 @@ def test_the_shortcut_of_the_hint_fits(shape: str, inside: str) -> None:
 )
 def test_the_argument_of_a_hint_mends_the_layer(entry: str, code: str) -> None:
     text = (
-        "input: [28, 28, 8]\nlayers:\n  - {op: GlobalAveragePooling2D, name: pooled}\n  - {op: Identity, from: input}\n"
+        "input: [28, 28, 8]\nlayers:\n"
+        "  - {op: GlobalAveragePooling2D, name: pooled}\n  - {op: Identity, from: input, name: image}\n"
     )
-    output = "outputs: [pooled, last]\n"
+    output = "outputs: [pooled, image, last]\n"
     entry = entry.replace("{op", "{name: last, op")
     (fault,) = faults_of(f"{text}  - {entry.replace(', HINT', '')}\n{output}")
     assert fault.code == code and fault.hint is not None
@@ -155,5 +159,5 @@ def test_faults_come_in_the_order_of_their_places() -> None:
 
 def test_the_cap_of_layers_is_the_user_s() -> None:
     text = "input: [8]\nlayers: [{op: Dense, units: 8, repeat: 20}]\n"
-    assert [fault.code for fault in faults_of(text, Limits(layers=20))] == ["E209"]
-    assert faults_of(text, Limits(layers=50)) == []
+    assert [fault.code for fault in faults_of(text, Limits(layers=19))] == ["E209"]
+    assert faults_of(text, Limits(layers=20)) == []

@@ -1,7 +1,5 @@
 """Losses: Keras's, by its names, with its arguments and defaults; and `auto`, which follows from task and model."""
 
-from __future__ import annotations
-
 from typing import Any, ClassVar, Literal
 
 from compiler.runtime.training.named import Named

@@ -1,7 +1,5 @@
 """Metrics by short names; a metric's key is its column in the history and what a monitor says."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, ClassVar, Literal
 
 from compiler.runtime.training.losses import Task

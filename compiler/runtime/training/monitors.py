@@ -1,7 +1,5 @@
 """What watches the history: early stopping, a rate lowered on a plateau, and which epoch's weights are kept."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
@@ -70,7 +68,7 @@ class Watch:
             return math.isfinite(value)
         return value < self.best - self.min_delta if self.mode == "min" else value > self.best + self.min_delta
 
-    def seen(self, value: float) -> Watch:
+    def seen(self, value: float) -> "Watch":
         """After one more epoch."""
         if self.improved_by(value):
             return replace(self, best=value, waited=0)
@@ -86,7 +84,7 @@ class Plateau:
     learning_rate: float
     resting: int = 0
 
-    def seen(self, value: float) -> Plateau:
+    def seen(self, value: float) -> "Plateau":
         """After one more epoch; the steps are those of Keras's `ReduceLROnPlateau`."""
         resting = max(self.resting - 1, 0)
         watch = replace(self.watch, waited=0) if self.resting else self.watch

@@ -8,8 +8,6 @@ A family is one abstract class; being defined below it registers a choice:
 A field of a family takes a name (`Adam`, `adam`) or the form of a layer (`{op: Adam, learning_rate: 1e-3}`).
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, cast

@@ -1,7 +1,5 @@
 """From the model's last layer, the task and the `loss` setting to what is minimised, and how outputs are read."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, Literal
 

@@ -1,7 +1,5 @@
 """Optimizers: Keras's, by its names, with its arguments and defaults."""
 
-from __future__ import annotations
-
 import math
 from typing import Annotated, Any, ClassVar, Self
 

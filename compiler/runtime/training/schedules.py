@@ -4,8 +4,6 @@ The rate is computed here for every step, outside of Keras: a saved model holds 
 every optimizer. `tests/runtime/test_training.py` holds the values against `keras.optimizers.schedules`.
 """
 
-from __future__ import annotations
-
 import math
 from abc import abstractmethod
 

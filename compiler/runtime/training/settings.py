@@ -1,7 +1,5 @@
 """The `train` section of the configuration, typed."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, cast
