@@ -130,4 +130,4 @@ def test_the_wheel_has_every_file(wheel: zipfile.ZipFile) -> None:
 
 def test_the_wheel_has_the_command(wheel: zipfile.ZipFile) -> None:
     (entry_points,) = (name for name in wheel.namelist() if name.endswith("entry_points.txt"))
-    assert "lamina = compiler.__main__:main" in wheel.read(entry_points).decode()
+    assert "lamina = compiler.__main__:run" in wheel.read(entry_points).decode()

@@ -9,7 +9,8 @@ A layer type is declared once, as a final class below one of the abstract ones h
             require_rank(x, 2)
             return (scaled(x[0], self.size), x[1])
 
-Being defined registers it under its class name, which is Keras's. Its fields are Keras's arguments with
+Being defined registers it under its class name, which is Keras's (`registry.py` names the file, so that it is imported
+when the op is used; a plugin is imported by the user's config). Its fields are Keras's arguments with
 Keras's defaults; `tests/test_ops.py` holds names, defaults and rules against the installed Keras.
 Shapes leave out the batch dimension; None is a dimension that only the data tell.
 """
@@ -22,6 +23,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from compiler.errors import did_you_mean, shown
 from compiler.ir import Shape, TensorType, Weight, size
 from compiler.ops.objects import MaybeRegularizer
+from compiler.ops.registry import Registry
 from compiler.settings import Annotation, Bool, InvalidSettings, Problem, Settings, field_error, nested_error, validate
 
 FLOATS = ("float32", "float16", "bfloat16", "float64")
@@ -29,7 +31,7 @@ INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uin
 POLICIES = {"mixed_float16": "float16", "mixed_bfloat16": "bfloat16"}
 """Keras's mixed policies and the dtype that they compute in."""
 
-OPS: dict[str, "type[Op]"] = {}
+OPS = Registry()
 """Every declared layer, by its own name and by Keras's aliases."""
 
 

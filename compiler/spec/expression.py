@@ -232,7 +232,7 @@ def _value(node: ast.expr, env: Mapping[str, object], run: _Run) -> Any:
                 return not value
             if not isinstance(value, (int, float)):
                 raise fail(f"a number was expected (got {shown(value)})")
-            return -value if isinstance(op, ast.USub) else value
+            return -value if isinstance(op, ast.USub) else +value
         case ast.BoolOp(op=op, values=values):
             value: Any = None
             for item in values:

@@ -222,8 +222,9 @@ def _report_syntax(error: yaml.YAMLError, source: Source, diagnostics: Diagnosti
     place = stopped or began
     if place is None:  # characters that YAML does not allow have a position only
         position = getattr(error, "position", 0)
-        before = source.text[: position if isinstance(position, int) else 0]
-        place = Place(source, before.count("\n") + 1, len(before) - before.rfind("\n"))
+        text = source.text.encode()[: position if isinstance(position, int) else 0].decode(errors="ignore")
+        before = f"{text}|".splitlines()  # as excerpts divide lines
+        place = Place(source, len(before), len(before[-1]))
     elif began is not None and place.line > len(lines):  # the end of the file: say what is open
         place, problem = began, f"{problem} before the end of the file"
     notes = (Note(str(context), began),) if context and began and began != place else ()

@@ -41,7 +41,8 @@ NASTY: tuple[Any, ...] = (
     "relu", "prev", "input", "$", "$$", "$x", "$1/0", "$i", "$'a'*10**9", "$9**9**9", "$[1]*9999", "$" + "(" * 90,
     "${data.classes}", "${data.nothing}", "${a", "no", "010", "12:30", "é\u202e\U0001f600", "a.b", "x" * 5_000, [],
     {}, [None], [[]], [0, 0], [-1, 2, 3], {"op": None}, {"op": "L2"}, {"op": "Dense"}, {"op": "Dense", "units": 3},
-    {"": ""}, ["Dense", "Dense"], "Lambda", "model/mlp", "model/../x", "residual", "BatchNormalization", "Input", [10**6] * 3,
+    {"": ""}, ["Dense", "Dense"], "Lambda", "model/mlp", "model/../x", "residual", "BatchNormalization", "Input",
+    [10**6] * 3,
 )  # fmt: skip
 KEYS = (
     "op", "name", "from", "when", "repeat", "each", "share", "layers", "shortcut", "paths", "merge", "units", "filters",

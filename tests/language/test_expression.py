@@ -36,25 +36,21 @@ atoms = st.one_of(
 )
 
 
-def larger(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    two = st.tuples(inner, inner)
-    operators = st.sampled_from(
-        ["+", "-", "*", "/", "//", "%", "==", "!=", "<", "<=", ">", ">=", "in", "not in", "and", "or"]
-    )
-    return st.one_of(
-        st.tuples(two, operators).map(lambda drawn: f"({drawn[0][0]} {drawn[1]} {drawn[0][1]})"),
-        st.tuples(inner, inner, inner).map(lambda drawn: f"({drawn[0]} < {drawn[1]} <= {drawn[2]})"),
-        st.tuples(inner, inner, inner).map(lambda drawn: f"({drawn[0]} if {drawn[1]} else {drawn[2]})"),
-        st.tuples(inner, st.sampled_from(["-", "+", "not "])).map(lambda drawn: f"({drawn[1]}{drawn[0]})"),
-        st.tuples(inner, st.integers(-3, 3)).map(lambda drawn: f"{drawn[0]}[{drawn[1]}]"),
-        st.tuples(inner, st.integers(-3, 3)).map(lambda drawn: f"{drawn[0]}[{drawn[1]}:]"),
-        st.tuples(inner, st.integers(0, 3)).map(lambda drawn: f"({drawn[0]}) ** {drawn[1]}"),
-        st.tuples(inner, st.sampled_from(["len", "abs", "sum", "round", "int", "float", "str"])).map(
-            lambda drawn: f"{drawn[1]}({drawn[0]})"
-        ),
-        two.map(lambda drawn: f"max({drawn[0]}, {drawn[1]})"),
-        two.map(lambda drawn: f"[{drawn[0]}, {drawn[1]}]"),
-    )
+SIGNS = "+ - * / // % == != < <= > >= in and or"
+CALLS = "len abs sum round int float str"
+FORMS = (
+    *(f"({{0}} {sign} {{1}})" for sign in SIGNS.split()),
+    *(f"{name}({{0}})" for name in CALLS.split()),
+    *("({0} not in {1})", "({0} < {1} <= {2})", "({0} if {1} else {2})", "(-{0})", "(+{0})", "(not {0})"),
+    *("{0}[{n}]", "{0}[{n}:]", "{0}[:{n}]", "({0}) ** {n}", "max({0}, {1})", "min({0}, {1})", "[{0}, {1}]"),
+)
+
+
+@st.composite
+def larger(draw: st.DrawFn, inner: st.SearchStrategy[str]) -> str:
+    form = draw(st.sampled_from(FORMS))
+    parts = [draw(inner) if f"{{{number}}}" in form else "" for number in range(3)]
+    return form.format(*parts, n=draw(st.integers(0, 3)) if "**" in form else draw(st.integers(-3, 3)))
 
 
 @given(st.recursive(atoms, larger, max_leaves=8))

@@ -103,7 +103,7 @@ class TrainSettings(Settings):
         best: which epoch's weights are kept.
     """
 
-    epochs: PositiveInt = 40
+    epochs: PositiveInt = 20
     batch_size: PositiveInt = 64
     seed: Seed = 0
     precision: Precision = "float32"

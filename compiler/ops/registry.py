@@ -1,0 +1,81 @@
+"""Ops by name. A family's file is imported when one of its ops is asked for: a model uses a few of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, MutableMapping
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from compiler.ops.base import Op
+
+FAMILIES: dict[str, str] = {
+    "activation": "Activation ELU LeakyReLU PReLU ReLU Softmax",
+    "attention": "AdditiveAttention Attention GroupQueryAttention MultiHeadAttention",
+    "augmentation": (
+        "RandomBrightness RandomColorDegeneration RandomColorJitter RandomContrast RandomCrop "
+        "RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur RandomGrayscale RandomHue "
+        "RandomInvert RandomPerspective RandomPosterization RandomRotation RandomSaturation RandomSharpness "
+        "RandomShear RandomTranslation RandomZoom"
+    ),
+    "conv": (
+        "Conv1D Conv1DTranspose Conv2D Conv2DTranspose Conv3D Conv3DTranspose Convolution1D "
+        "Convolution1DTranspose Convolution2D Convolution2DTranspose Convolution3D Convolution3DTranspose"
+    ),
+    "core": "Dense EinsumDense Embedding Identity Input Masking",
+    "merging": "Add Average Concatenate Dot Maximum Minimum Multiply Subtract",
+    "normalization": (
+        "BatchNormalization GroupNormalization LayerNormalization Normalization RMSNormalization "
+        "SpectralNormalization UnitNormalization"
+    ),
+    "pooling": (
+        "AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D AdaptiveMaxPooling1D "
+        "AdaptiveMaxPooling2D AdaptiveMaxPooling3D AveragePooling1D AveragePooling2D AveragePooling3D "
+        "AvgPool1D AvgPool2D AvgPool3D GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D "
+        "GlobalAvgPool1D GlobalAvgPool2D GlobalAvgPool3D GlobalMaxPool1D GlobalMaxPool2D GlobalMaxPool3D "
+        "GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D MaxPool1D MaxPool2D MaxPool3D MaxPooling1D "
+        "MaxPooling2D MaxPooling3D"
+    ),
+    "preprocessing": "CenterCrop Rescaling Resizing",
+    "recurrent": "Bidirectional GRU LSTM SimpleRNN TimeDistributed",
+    "regularization": (
+        "ActivityRegularization AlphaDropout Dropout GaussianDropout GaussianNoise SpatialDropout1D "
+        "SpatialDropout2D SpatialDropout3D"
+    ),
+    "reshaping": (
+        "Cropping1D Cropping2D Cropping3D Flatten Permute RepeatVector Reshape UpSampling1D UpSampling2D "
+        "UpSampling3D ZeroPadding1D ZeroPadding2D ZeroPadding3D"
+    ),
+    "separable": (
+        "DepthwiseConv1D DepthwiseConv2D SeparableConv1D SeparableConv2D SeparableConvolution1D SeparableConvolution2D"
+    ),
+}
+"""By file of this package, the layers that it declares, with Keras's aliases: the registration of a shipped op."""
+
+
+class Registry(MutableMapping[str, "type[Op]"]):
+    """Every op by its own name and by Keras's aliases, whether its file has been imported yet or not."""
+
+    def __init__(self) -> None:
+        self._family = {name: family for family, names in FAMILIES.items() for name in names.split()}
+        self._loaded: dict[str, type[Op]] = {}
+
+    def __getitem__(self, name: str) -> type[Op]:
+        if name not in self._loaded and name in self._family:
+            import_module(f"compiler.ops.{self._family[name]}")
+        return self._loaded[name]
+
+    def __setitem__(self, name: str, op: type[Op]) -> None:
+        self._loaded[name] = op
+
+    def __delitem__(self, name: str) -> None:
+        del self._loaded[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._loaded or name in self._family
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self._family, **self._loaded})
+
+    def __len__(self) -> int:
+        return len(self._family.keys() | self._loaded.keys())
