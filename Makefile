@@ -39,9 +39,10 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Long runs, by hand: each is a script that prints its seed and its figures, and exits with 1 when it fails.
+# Long runs, by hand: each prints its seed and its figures, and exits with 1 when it fails.
 campaigns: compiled
-	@set -e; for script in $(wildcard tests/campaigns/[!_]*.py); do echo "== $$script"; $(BIN)/python "$$script" $(ARGS); done
+	$(BIN)/python -m tests.campaigns.mutations --cases 10000 --seed 0
+	$(BIN)/python -m tests.campaigns.kill --kills 50 --seed 0
 
 bench: compiled
 	@set -e; for script in $(wildcard benchmarks/[!_]*.py); do echo "== $$script"; $(BIN)/python "$$script" $(ARGS); done

@@ -10,7 +10,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from compiler.runtime.cli import plain_run, reporting_faults
-from compiler.runtime.job import Plan, plan, run, summary
+from compiler.runtime.job import Plan, as_typed, plan, run, summary
 from compiler.spec.compose import CONFIG_NAME, VERSION_BASE, compose, config_folder, current
 from compiler.spec.overrides import for_hydra
 
@@ -26,7 +26,7 @@ def train(cfg: DictConfig) -> float:
     with reporting_faults():
         job = _planned.pop() if _planned else plan(current(cfg))
         settings = HydraConfig.get()
-        folder = Path(settings.runtime.output_dir)
+        folder = as_typed(Path(settings.runtime.output_dir))
         outcome = run(job, folder, console, list(settings.overrides.task))
         console.print(summary(outcome, folder), markup=False, highlight=False, soft_wrap=True)
     split, _, metric = job.train.best.monitor.partition(".")

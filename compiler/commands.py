@@ -32,7 +32,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     args.overrides += more  # those behind an option
     command: Callable[[argparse.Namespace, Plan], str] = args.run
     with reporting_faults(as_data=args.json) as report:
-        job = plan(compose(for_hydra(args.overrides), args.config_dir, args.config_name))
+        composed = compose(for_hydra(args.overrides), args.config_dir, args.config_name)
+        job = plan(composed, together=args.together)
         if not args.json:
             report(job.warnings)
         _write(command(args, job), args.output)
@@ -42,14 +43,14 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="lamina", description="Check, show and emit models; train them.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     check = commands.add_parser("check", help="faults, or one line of totals")
-    check.set_defaults(run=_check)
+    check.set_defaults(run=_check, together=True)
     show = commands.add_parser("show", help="the layer table: name, op, output shape, params, FLOPs")
-    show.set_defaults(run=_show)
+    show.set_defaults(run=_show, together=False)
     emit = commands.add_parser("emit", help="the model in another form")
     emit.add_argument(
         "form", choices=sorted(FORMS), help="ir: the IR's text; json: for programs; mermaid, svg: diagrams"
     )
-    emit.set_defaults(run=lambda args, job: FORMS[args.form](job.graph))
+    emit.set_defaults(run=lambda args, job: FORMS[args.form](job.graph), together=False)
     commands.add_parser("train", help="train.py", add_help=False)
     for command in (check, show, emit):
         command.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="Hydra overrides, e.g. model=mlp")

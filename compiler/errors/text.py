@@ -8,12 +8,14 @@ from unicodedata import combining, east_asian_width
 from compiler.errors.fault import Fault, Place
 
 _WIDTH = 120  # columns of a source line that are shown
+_MOST = 50  # faults that are printed; who has more is not helped by them
 
 
 def render(faults: Iterable[Fault]) -> str:
     """The whole text that a user sees for `faults`: errors and warnings in order of place, then a count."""
     ordered = in_order(faults)
-    blocks = [render_fault(fault) for fault in ordered]
+    blocks = [render_fault(fault) for fault in ordered[:_MOST]]
+    blocks += [f"... and {len(ordered) - _MOST} more"] if len(ordered) > _MOST else []
     errors = sum(fault.is_error for fault in ordered)
     warnings = len(ordered) - errors
     counts = [f"{n} {word}{'s' if n > 1 else ''}" for n, word in ((errors, "error"), (warnings, "warning")) if n]

@@ -254,7 +254,8 @@ class _Training:
         return 0 < self.stopping.waited >= self.train.early_stopping.patience
 
     def _diverged(self, what: str, value: float, when: str, rate: float) -> None:
-        hint = f"a smaller train.optimizer.learning_rate (it is {rate:.3g} here), or train.optimizer.clipnorm=1.0"
+        here = f" (it is {rate:.3g} here)" if rate else ""
+        hint = f"a smaller train.optimizer.learning_rate{here}, or train.optimizer.clipnorm=1.0"
         if self.best_epoch:
             hint += f"; the weights of epoch {self.best_epoch} are saved"
         raise Diverged([Fault("E802", f"{what} became {value} in epoch {when}", hint=hint)])

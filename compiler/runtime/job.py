@@ -10,11 +10,11 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from compiler.check import Limits
-from compiler.errors import Diagnostics, Fault
+from compiler.errors import ConfigError, Diagnostics, Fault
 from compiler.ir import CheckedGraph
 from compiler.pipeline import ModelSource, compile_model
 from compiler.runtime.checks import check_training
-from compiler.runtime.data.source import DataSettings, read_data
+from compiler.runtime.data.source import SOURCES, DataSettings, read_data
 from compiler.runtime.training import TrainSettings, read_train
 from compiler.spec.compose import Composed, load_plugins
 from compiler.spec.freeze import frozen_text
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from compiler.runtime.fit import Outcome
 
 
+NO_DATA = {"source": "none"}
+"""The `data` section of a model that is looked at alone."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """A configuration that has no faults, ready to be trained.
@@ -34,7 +38,7 @@ class Plan:
     Attributes:
         name: the model's name.
         graph: the checked model.
-        train, data: typed settings; their sections keep the places, for faults that only the data can show.
+        train, data: typed settings (no data with `data=none`); their sections keep the places, for faults that only the data can show.
         model_yaml: the model's frozen spec.
         warnings: what was suspicious.
     """
@@ -42,15 +46,18 @@ class Plan:
     name: str
     graph: CheckedGraph
     train: TrainSettings
-    data: DataSettings
+    data: DataSettings | None
     train_section: Map
     data_section: Map
     model_yaml: str
     warnings: tuple[Fault, ...]
 
 
-def plan(composed: Composed) -> Plan:
+def plan(composed: Composed, *, together: bool = True) -> Plan:
     """Check a whole configuration: model, data, training, and whether they go together. No data are read.
+
+    Args:
+        together: whether the model must suit the data and the training; for a mere look at it, it need not.
 
     Raises:
         ConfigError: with all faults at once.
@@ -60,7 +67,9 @@ def plan(composed: Composed) -> Plan:
         diagnostics.add(fault)
     load_plugins(composed, diagnostics)
     train = read_train(composed.section("train"), diagnostics)
-    data = read_data(composed.section("data"), diagnostics)
+    data_section = composed.section("data")
+    none = plain(data_section) == NO_DATA
+    data = None if none else read_data(data_section, diagnostics)
     limits_section = composed.section("limits")
     limits = validated(Limits, limits_section, diagnostics, subject="limits") or Limits()
     tree = model_tree(composed, diagnostics)
@@ -70,17 +79,17 @@ def plan(composed: Composed) -> Plan:
     load_model = model_loader(composed, diagnostics)
     precision = train.precision if train else "float32"
     graph = compile_model(ModelSource(tree, load_model, limits, limits_section, precision), diagnostics)
-    if train and data and not diagnostics.has_errors:
+    if together and train and data and not diagnostics.has_errors:
         check_training(graph, train, data, composed.section("train"), diagnostics)
     diagnostics.raise_errors()
-    assert train is not None and data is not None, "settings that are missing have faults"
+    assert train is not None, "settings that are missing have faults"
     return Plan(
         model_name(composed),
         graph,
         train,
         data,
         composed.section("train"),
-        composed.section("data"),
+        data_section,
         frozen_text(tree, load_model),
         tuple(diagnostics.faults),
     )
@@ -105,6 +114,9 @@ def run(job: Plan, folder: Path, console: Console, overrides: Sequence[str] = ()
     from compiler.runtime.run import RunWriter, environment
 
     start = perf_counter()
+    if job.data is None:
+        hint = f"data=NAME, one of {', '.join(name for name in SOURCES)}"
+        raise ConfigError([Fault("E701", "there are no data to train on", job.data_section.place, hint=hint)])
     dataset = load(job.data, job.data_section)
     if dataset.warnings:
         console.print(render(dataset.warnings), markup=False, highlight=False, soft_wrap=True)
@@ -148,9 +160,13 @@ def run(job: Plan, folder: Path, console: Console, overrides: Sequence[str] = ()
 
 def summary(outcome: Outcome, folder: Path) -> str:
     """Two lines for the end of a training: how good it is, and where it stands."""
-    here = Path.cwd()
-    shown = folder.relative_to(here) if folder.is_relative_to(here) else folder
     scores = "  ".join(
         f"{split}.{name} {value:.4f}" for split in ("val", "test") for name, value in outcome.metrics[split].items()
     )
-    return f"{scores}  (epoch {outcome.best_epoch})\n{shown}"
+    return f"{scores}  (epoch {outcome.best_epoch})\n{folder}"
+
+
+def as_typed(folder: Path) -> Path:
+    """A folder as the user would type it: relative to here, if it is below."""
+    here = Path.cwd()
+    return folder.relative_to(here) if folder.is_relative_to(here) else folder

@@ -115,7 +115,11 @@ def _bad_key(
         node = OmegaConf.select(cfg, parent) if parent else cfg
         names = [str(name) for name in node if name != "hydra"] if isinstance(node, DictConfig) else []
         hint = did_you_mean(last, names)
-        if hint is None and isinstance(error, ConfigCompositionException) and "append" in str(error):
+        if isinstance(node, str):
+            hint = f"{parent} is the bare name {node!r}; override all of it: {parent}={{op: {node}, {last}: ...}}"
+        elif "[" in key:
+            hint = f"list items go by their number: {key.replace('[', '.').replace(']', '')}"
+        elif hint is None and isinstance(error, ConfigCompositionException) and "append" in str(error):
             hint = (f"known here: {', '.join(names)}; " if names else "") + f"+{text} adds a new key"
     start = text.find(key)
     place = Place(Source(text, text, "override"), 1, max(0, start) + 1, len(key))

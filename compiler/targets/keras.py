@@ -121,7 +121,7 @@ def _called(made: Any, node: Node, tensors: Mapping[str, Any]) -> Any:
         xs = [tensors[operand.node] for operand in node.inputs]
         return made(xs if cls.arity == "many" else xs[0], **arguments)
     named = {str(operand.argument): tensors[operand.node] for operand in node.inputs}
-    if getattr(cls, "listed", False):
+    if cls.listed:
         return made([named[key] for key in cls.operands if key in named], **arguments)
     return made(**named, **arguments)
 

@@ -1,6 +1,6 @@
 """Broken configurations by the thousand: mutations of the shipped models, which must give diagnostics and nothing else.
 
-    python tests/campaigns/mutations.py [--cases 10000] [--seed 0] [--first 0]
+    python -m tests.campaigns.mutations [--cases 10000] [--seed 0] [--first 0]
 
 Each case takes a shipped model, breaks its text or its tree at random, and sends it through one of the three ways in:
 the compiler alone, `model_file=`, or Hydra and a folder of the user's. A case fails by any exception but `ConfigError`,
