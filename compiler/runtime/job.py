@@ -38,7 +38,8 @@ class Plan:
     Attributes:
         name: the model's name.
         graph: the checked model.
-        train, data: typed settings (no data with `data=none`); their sections keep the places, for faults that only the data can show.
+        train, data: typed settings (no data with `data=none`); their sections keep the places, for faults that only
+            the data can show.
         model_yaml: the model's frozen spec.
         warnings: what was suspicious.
     """
