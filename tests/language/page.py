@@ -112,6 +112,7 @@ def printed_by(run: Callable[[], object]) -> str:
 def faults_of_data(example: Example) -> str:
     """What `python train.py ...` prints of the data, without going on to the training."""
     job = plan(compose(for_hydra(example.command[1:])))
+    assert job.data is not None, example
     try:
         return render(load(job.data, job.data_section).warnings)
     except ConfigError as error:
