@@ -13,8 +13,8 @@ from compiler.lower import Lowered, Wired
 from compiler.ops import Mismatch, NamedOp, Op, Signature
 from compiler.ops.base import dims
 from compiler.settings import MaybePositiveInt, PositiveInt, Settings, non_defaults
+from compiler.spec.layers import find_op
 from compiler.spec.located import Map, at, notes_of, validated
-from compiler.spec.parse import find_op
 
 
 class Limits(Settings):

@@ -8,9 +8,13 @@ from collections.abc import Callable
 from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from tests.pages import Example
 
 TESTS = Path(__file__).parent
 GOLDENS = TESTS / "golden"
@@ -70,5 +74,18 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
             pytest.fail(f"no golden {name}: write it with --update-goldens, and read it")
         else:
             assert text == path.read_text("utf-8"), f"tests/golden/{name} differs: --update-goldens if that is meant"
+
+    return compare
+
+
+@pytest.fixture
+def page_shows(request: pytest.FixtureRequest) -> Callable[[Example, str], None]:
+    """`page_shows(example, body)`: `body` must be what stands in the example's page; `--update-goldens` writes it."""
+
+    def compare(example: Example, body: str) -> None:
+        if request.config.getoption("--update-goldens"):
+            example.rewrite(body)
+        else:
+            assert body == example.body, f"{example.page.name} differs: --update-goldens if that is meant"
 
     return compare

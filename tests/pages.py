@@ -1,65 +1,109 @@
-"""Console examples in Markdown pages: run as a user would, and held to the text that the page shows."""
+"""Examples in Markdown pages: the files that they show, and commands that print what the page says."""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import re
 import shlex
-from collections.abc import Iterator
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
 
-from compiler.commands import main
+from compiler import commands
 
-_BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+ROOT = Path(__file__).parents[1]
+_PART = re.compile(r"^#+ (?P<title>[^\n]*)$|^```(?P<language>\w+)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
+_PATH = re.compile(r"# ([\w./-]+)\n")
+_SCRIPT = "make_files.py"
+_UNNAMED = {"yaml": "model.yaml", "python": _SCRIPT}
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One command of a page.
+    """A block of a page, with the files that stand above it in its section.
 
     Attributes:
-        command: without the prompt.
-        output: what the page shows below it.
-        span: where the output stands in the page's text.
+        title: of the section.
+        number: of the block in the page.
+        files: their text by path. A first line that is a comment with a path names a file; else a yaml block is
+            `model.yaml`, and a python block a script that makes further files.
+        path: of the file that a yaml or python block is.
     """
 
-    command: str
-    output: str
-    span: tuple[int, int]
+    page: Path
+    title: str
+    number: int
+    language: str
+    body: str
+    files: dict[str, str]
+    path: str = ""
+
+    def __str__(self) -> str:
+        return f"{re.sub('[^a-z0-9]+', '-', self.title.lower())}-{self.number}"
 
     @property
-    def argv(self) -> list[str]:
-        return shlex.split(self.command)
+    def typed(self) -> list[str]:
+        """The lines of a console block that a user types."""
+        return [line for line in self.body.splitlines() if line.startswith("$ ")]
+
+    @property
+    def commands(self) -> list[list[str]]:
+        """The same as words, without `python`."""
+        return [shlex.split(line.removeprefix("$ python ")) for line in self.typed]
+
+    def make_files(self, folder: Path) -> None:
+        for name, text in self.files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text, "utf-8")
+        with contextlib.chdir(folder):
+            exec(self.files.get(_SCRIPT, ""), {})
+
+    def rewrite(self, body: str) -> None:
+        """Put `body` into the page."""
+        text = self.page.read_text("utf-8")
+        start, end = list(_PART.finditer(text))[self.number].span("body")
+        self.page.write_text(text[:start] + body + text[end:], "utf-8")
 
 
 def examples(page: Path) -> Iterator[Example]:
-    """All commands of a page, in order."""
-    for block in _BLOCK.finditer(page.read_text(encoding="utf-8")):
-        start = block.start(1)
-        prompts = [*re.finditer(r"^\$ (.*)\n", block[1], re.MULTILINE)]
-        for i, prompt in enumerate(prompts):
-            end = prompts[i + 1].start() if i + 1 < len(prompts) else len(block[1])
-            yield Example(prompt[1], block[1][prompt.end() : end], (start + prompt.end(), start + end))
+    """All blocks of a page, in order."""
+    title, files = "", dict[str, str]()
+    for number, part in enumerate(_PART.finditer(page.read_text("utf-8"))):
+        if part["title"] is not None:
+            title, files = part["title"], {}
+            continue
+        language, body, path = part["language"], part["body"], ""
+        if language in _UNNAMED:
+            named = _PATH.match(body)
+            path = named[1] if named else _UNNAMED[language]
+            files = {**files, path: body}
+        yield Example(page, title, number, language, body, files, path)
 
 
-def run_in_process(example: Example) -> str:
-    """What `python -m compiler ...` prints, on both streams."""
-    assert example.argv[:3] == ["python", "-m", "compiler"], example.command
-    out = StringIO()
-    with redirect_stdout(out), redirect_stderr(out):
+def consoles(page: Path) -> list[Example]:
+    """The console blocks of a page."""
+    return [example for example in examples(page) if example.language == "console"]
+
+
+def printed_by(run: Callable[[], object]) -> str:
+    """What `run` prints on both streams, in order, until it returns or exits."""
+    stream = io.StringIO()
+    with contextlib.redirect_stdout(stream), contextlib.redirect_stderr(stream):
         try:
-            main(example.argv[3:])
+            run()
         except SystemExit as stop:
-            assert stop.code in (0, 2), example.command
-    return out.getvalue()
+            assert stop.code in (0, 2), stream.getvalue()
+    return stream.getvalue()
 
 
-def rewrite(page: Path, outputs: list[tuple[Example, str]]) -> None:
-    """Put what the commands print now into the page."""
-    text = page.read_text(encoding="utf-8")
-    for example, output in sorted(outputs, key=lambda pair: -pair[0].span[0]):
-        start, end = example.span
-        text = text[:start] + output.rstrip("\n") + ("\n" if output.strip() else "") + text[end:]
-    page.write_text(text, encoding="utf-8")
+def by_commands(words: list[str]) -> str:
+    """What `python -m compiler ...` prints."""
+    assert words[:2] == ["-m", "compiler"], words
+    return printed_by(lambda: commands.main(words[2:]))
+
+
+def as_shown(example: Example, say: Callable[[list[str]], str] = by_commands) -> str:
+    """A console block as it would look: every command with what `say` gives for its words."""
+    said = [say(words).rstrip("\n") for words in example.commands]
+    return "".join(f"{line}\n{text}\n" if text else f"{line}\n" for line, text in zip(example.typed, said, strict=True))

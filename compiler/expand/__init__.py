@@ -2,7 +2,7 @@
 
 Blocks are put in place of their calls, `repeat` and `each` become copies, `when` is decided, every
 expression is computed. What stays is a tree (lists, residuals, branches), since `from` is about places in it;
-`patch.py` edits that tree, and `lower.py` turns it into a graph.
+`patch.py` edits that tree, and `lower` turns it into a graph.
 """
 
 from __future__ import annotations

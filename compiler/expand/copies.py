@@ -23,9 +23,9 @@ def switched_on(spec: LayerSpec, env: Environment, diagnostics: Diagnostics, tra
 
 
 def copies(
-    spec: LayerSpec, env: Environment, diagnostics: Diagnostics, trail: tuple[str, ...]
+    spec: LayerSpec, env: Environment, diagnostics: Diagnostics, trail: tuple[str, ...], most: int
 ) -> Iterator[Environment]:
-    """The environment of each copy; checks `repeat` and `each` at once, makes the copies when asked for."""
+    """The environment of each copy, `most` at most; checks `repeat` and `each` at once, makes the copies when asked."""
     repeat, each = spec.keys.get("repeat"), spec.keys.get("each")
     if repeat is not None and each is not None:
         diagnostics.report(
@@ -40,6 +40,10 @@ def copies(
     if type(count) is not int or count < 0:
         message = f"'repeat' must be an integer >= 0 (got {shown(plain(tree))})"
         diagnostics.report("E208", message, tree.place, trail=trail, notes=notes_of(tree))
+        raise Unevaluated
+    if count > most:
+        message = f"the model expands to more than {most:,} layers"
+        diagnostics.report("E209", message, tree.place, hint="limits.layers raises the cap", notes=notes_of(tree))
         raise Unevaluated
     return (env.with_value("i", index, tree.place) for index in range(count))
 

@@ -16,9 +16,9 @@ from compiler.expand.sharing import find, twin
 from compiler.ops import OPS
 from compiler.spec.environment import Environment, Unevaluated, compute
 from compiler.spec.expression import is_expression
+from compiler.spec.layers import STRUCTURAL, find_op
 from compiler.spec.located import Leaf, Map, Seq, Tree, plain, trap_hint
 from compiler.spec.model import BlockSpec, InputSpec, LayerSpec, ModelSpec, PatchSpec, empty_map, string
-from compiler.spec.parse import STRUCTURAL, find_op
 
 _NAME = re.compile(rf"[A-Za-z_][A-Za-z0-9_-]{{0,{MAX_NAME - 1}}}")
 _WORDS = ("prev", "input")  # what `from` means by itself
@@ -72,7 +72,7 @@ class Expander:
         taken: Names,
     ) -> Item | None:
         """One entry of a list with all its copies, or None where it is switched off."""
-        environments = copies(spec, env, self.diagnostics, trail)
+        environments = copies(spec, env, self.diagnostics, trail, self.max_layers)
         repeated = "repeat" in spec.keys or "each" in spec.keys
         if not repeated and not switched_on(spec, env, self.diagnostics, trail):
             if "name" not in spec.keys and not is_expression(spec.op):

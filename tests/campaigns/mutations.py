@@ -89,8 +89,8 @@ def make(number: int, seed: int, models: list[tuple[str, str]]) -> Case:
 
 def _cut_line(text: str, rng: random.Random) -> str:
     lines = text.splitlines(keepends=True)
-    del lines[rng.randrange(len(lines)) :][:1]
-    lines.pop(rng.randrange(len(lines))) if lines else None
+    if lines:
+        lines.pop(rng.randrange(len(lines)))
     return "".join(lines)
 
 
@@ -217,6 +217,10 @@ def campaign(cases: int, seed: int, first: int = 0) -> int:
             except Exception:  # exactly what this looks for
                 problem = traceback.format_exc()
             seconds = perf_counter() - began
+            if seconds > SECONDS and not problem:  # the machine may have been busy: slow is what is slow twice
+                began = perf_counter()
+                run(case, folder)
+                seconds = min(seconds, perf_counter() - began)
             slowest = max(slowest, (seconds, number))
             ways[case.way] += 1
             if seconds > SECONDS:

@@ -1,4 +1,4 @@
-"""What the tests of the language share."""
+"""What the tests of docs/errors.md share."""
 
 from __future__ import annotations
 
@@ -7,25 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.language.page import ROOT, Example, as_in_page, rewrite
+from tests.pages import ROOT, Example, as_shown
 
 
 @pytest.fixture
 def says(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[Example, Callable[[Example], str]], None]:
-    """`says(example, run)`: what `run` prints in the example's folder must be what the page says."""
+    page_shows: Callable[[Example, str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Example, Callable[[list[str]], str]], None]:
+    """`says(example, say)`: what `say` gives for commands, in the example's folder, must be what the page shows."""
 
-    def compare(example: Example, run: Callable[[Example], str]) -> None:
-        alone = example.yaml is None and example.python is None
-        # without files of its own an example is run in the checkout, so that shipped files have short names
-        folder = ROOT if alone and not example.trains else tmp_path
+    def compare(example: Example, say: Callable[[list[str]], str]) -> None:
         example.make_files(tmp_path)
-        monkeypatch.chdir(folder)
-        printed = as_in_page(run(example), tmp_path)
-        if request.config.getoption("--update-goldens"):
-            rewrite(example, printed)
-        else:
-            assert printed == example.output, "docs/errors.md differs: --update-goldens if that is meant"
+        # without files of its own an example is run in the checkout, so that shipped files have short names
+        monkeypatch.chdir(tmp_path if example.files or "train.py" in example.body else ROOT)
+        page_shows(example, as_shown(example, say).replace(str(tmp_path), "/data/lamina"))
 
     return compare

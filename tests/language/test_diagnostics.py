@@ -15,7 +15,7 @@ from compiler.spec.located import Map
 from compiler.spec.overrides import for_hydra
 from compiler.spec.reader import FOREIGN, read_tree
 from tests.language.faulty_models import CASES
-from tests.language.page import ROOT
+from tests.pages import ROOT
 
 Golden = Callable[[str, str], None]
 

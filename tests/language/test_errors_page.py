@@ -9,20 +9,44 @@ from collections.abc import Callable
 
 import pytest
 
-from compiler.errors import CODES
-from tests.language.page import EXAMPLES, Example, faults_of_data, printed_by_check
+from compiler.errors import CODES, ConfigError, render
+from compiler.runtime.data.load import load
+from compiler.runtime.job import plan
+from compiler.spec.compose import compose
+from compiler.spec.overrides import for_hydra
+from tests.pages import ROOT, Example, by_commands, consoles
 
-Says = Callable[[Example, Callable[[Example], str]], None]
+Says = Callable[[Example, Callable[[list[str]], str]], None]
+EXAMPLES = consoles(ROOT / "docs/errors.md")
+CHECKS = [example for example in EXAMPLES if "train.py" not in example.body]
+# faults in the data are found before TensorFlow is imported
+DATA = [example for example in EXAMPLES if example not in CHECKS and example.title[1] == "7"]
+TRAININGS = [example for example in EXAMPLES if example not in CHECKS + DATA]
 
 
-@pytest.mark.parametrize("example", [example for example in EXAMPLES if not example.trains], ids=str)
-def test_an_example_prints_what_the_page_says(example: Example, says: Says) -> None:
-    says(example, faults_of_data if example.reads_data else printed_by_check)
+def faults_of_data(words: list[str]) -> str:
+    """What `python train.py ...` prints of the data, without going on to the training."""
+    job = plan(compose(for_hydra(words[1:])))
+    assert job.data is not None, words
+    try:
+        return render(load(job.data, job.data_section).warnings)
+    except ConfigError as error:
+        return render(error.faults)
+
+
+@pytest.mark.parametrize("example", CHECKS, ids=str)
+def test_a_check_prints_what_the_page_says(example: Example, says: Says) -> None:
+    says(example, by_commands)
+
+
+@pytest.mark.parametrize("example", DATA, ids=str)
+def test_data_have_the_fault_that_the_page_says(example: Example, says: Says) -> None:
+    says(example, faults_of_data)
 
 
 @pytest.mark.parametrize("code", CODES)
 def test_the_example_of_a_code_has_that_fault_and_no_other(code: str) -> None:
-    (example,) = (example for example in EXAMPLES if example.code == code)
+    (example,) = (example for example in EXAMPLES if example.title.startswith(f"{code} "))
     kind = "error" if code.startswith("E") else "warning"
-    assert f"{kind}[{code}]: " in example.output
-    assert example.output.endswith(f"\n1 {kind}\n") or (kind == "warning" and "\n1 warning\n" in example.output)
+    assert f"{kind}[{code}]: " in example.body
+    assert example.body.endswith(f"\n1 {kind}\n") or (kind == "warning" and "\n1 warning\n" in example.body)

@@ -19,7 +19,8 @@ from compiler.spec.overrides import for_hydra
 from compiler.spec.source import model_loader, model_tree
 from compiler.targets.keras import build
 from tests.language.models import compile_file, graph_of
-from tests.language.test_language_page import MODELS, Example
+from tests.language.test_language_page import MODELS
+from tests.pages import Example
 
 SHIPPED = sorted(path.stem for path in (Path(__file__).parents[2] / "conf/model").glob("*.yaml"))
 SMALL = 3_000_000  # parameters up to which a forward pass is run
