@@ -20,9 +20,11 @@ from compiler.expand.items import (
     children,
     walk,
 )
-from compiler.expand.names import Names
-from compiler.spec.environment import variables
-from compiler.spec.model import ModelSpec
+from compiler.expand.names import Names, legal
+from compiler.expand.references import model_outputs
+from compiler.spec.environment import Environment, Unevaluated, compute, variables
+from compiler.spec.located import Map
+from compiler.spec.model import InputSpec, ModelSpec
 
 __all__ = ["MAX_LAYERS", "Expanded", "Item", "Layer", "Parallel", "Reference", "Sequence", "children", "expand", "walk"]
 
@@ -34,12 +36,23 @@ def expand(spec: ModelSpec, diagnostics: Diagnostics, max_layers: int = MAX_LAYE
     """Expand a model. Faults go to `diagnostics`; what has none is expanded all the same."""
     env = variables(spec.variables, diagnostics)
     expander = Expander(spec, env, diagnostics, max_layers)
-    inputs = tuple(expander.input(item, env) for item in spec.inputs)
+    inputs = tuple(_input(item, env, diagnostics) for item in spec.inputs)
     taken = Names(layer.name for layer in inputs)
     try:
         items = expander.layers(spec.layers, "", env, spec.blocks, (), taken)
     except TooManyLayers:  # without layers every reference and patch would have a fault too
         return Expanded(inputs, Sequence("", (), None, spec.place, ()), ())
     body = Sequence("", items, None, spec.place, (), tuple(layer.name for layer in inputs))
-    outputs = expander.outputs(spec.outputs, env)
+    outputs = model_outputs(spec.outputs, env, diagnostics)
     return Expanded(inputs, expander.patched(body, spec.patch, env, spec.blocks), outputs)
+
+
+def _input(spec: InputSpec, env: Environment, diagnostics: Diagnostics) -> Layer:
+    try:
+        args = compute(spec.args, env, diagnostics)
+    except Unevaluated:
+        return Layer(spec.name, None, spec.args, (), spec.place, ())
+    assert isinstance(args, Map)
+    if not legal(spec.name) or spec.name == "prev":
+        diagnostics.report("E212", f"illegal name of an input: {spec.name!r}", spec.place)
+    return Layer(spec.name, "Input", args, (), spec.place, ())

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from compiler.errors import Diagnostics, Note, did_you_mean, shown
+from compiler.errors import Diagnostics, did_you_mean
 from compiler.expand.blocks import block_environment
 from compiler.expand.copies import copies, switched_on
 from compiler.expand.items import Item, Layer, Parallel, Reference, Sequence, TooManyLayers, walk
-from compiler.expand.names import MAX_NAME, Names, base_name
+from compiler.expand.names import Names, base_name, key_of
 from compiler.expand.patch import patched
+from compiler.expand.references import block_output, sources
 from compiler.expand.sharing import find, twin
 from compiler.ops import OPS
 from compiler.spec.environment import Environment, Unevaluated, compute
 from compiler.spec.expression import is_expression
 from compiler.spec.layers import STRUCTURAL, find_op
-from compiler.spec.located import Leaf, Map, Seq, Tree, plain, trap_hint
-from compiler.spec.model import BlockSpec, InputSpec, LayerSpec, ModelSpec, PatchSpec, empty_map, string
-
-_NAME = re.compile(rf"[A-Za-z_][A-Za-z0-9_-]{{0,{MAX_NAME - 1}}}")
-_WORDS = ("prev", "input")  # what `from` means by itself
-
+from compiler.spec.located import Leaf, Map, plain
+from compiler.spec.model import BlockSpec, LayerSpec, ModelSpec, PatchSpec, empty_map, string
 
 MAX_CALLS = 50
 """Cap on calls of blocks inside one another."""
@@ -78,7 +74,7 @@ class Expander:
             if "name" not in spec.keys and not is_expression(spec.op):
                 taken.take(taken.free(base_name(spec)))  # so that the names behind it do not depend on `when`
             return None
-        key = self.key(spec, env, prefix, taken, trail)
+        key = key_of(spec, env, taken, lambda key: self.by_name.get(f"{prefix}{key}"), self.diagnostics, trail)
         name = f"{prefix}{key}"
         try:
             if not repeated:
@@ -114,33 +110,6 @@ class Expander:
         taken.take(key)
         return Layer(f"{prefix}{key}", None, empty_map(spec.op_place), None, spec.op_place, trail)
 
-    def key(self, spec: LayerSpec, env: Environment, prefix: str, taken: Names, trail: tuple[str, ...]) -> str:
-        """The entry's own part of the dotted name: its `name`, or its op with a number where that is taken."""
-        tree = spec.keys.get("name")
-        if tree is None:
-            base = base_name(spec)
-            if is_expression(base):
-                base = str(plain(compute(Leaf(spec.op, spec.op_place), env, self.diagnostics, trail)))
-            key = taken.free(base)
-        else:
-            value = compute(tree, env, self.diagnostics, trail)
-            key = string(value)
-            if key is None or not _NAME.fullmatch(key) or key in _WORDS:
-                rule = "a name is a letter, then letters, digits, '_' or '-', and not 'prev' or 'input'"
-                hint = trap_hint(value) or ("dots join names: leave them out" if key and "." in key else None)
-                hint = f"at most {MAX_NAME} characters" if key and len(key) > MAX_NAME else hint
-                self.diagnostics.report(
-                    "E212", f"{rule} (got {shown(plain(value))})", value.place, hint=hint, trail=trail
-                )
-                raise Unevaluated
-            if key in taken:
-                first = self.by_name.get(f"{prefix}{key}")
-                notes = (Note("it stands here already", first.place),) if first else ()
-                self.diagnostics.report("E211", f"duplicate name {key!r}", value.place, trail=trail, notes=notes)
-                raise Unevaluated
-        taken.take(key)
-        return key
-
     def count(self, spec: LayerSpec, layers: int = 1, items: int = 1) -> None:
         """Count what is made: layers by the user's cap, and all else (blocks, copies, sequences) by one well above."""
         self.made += layers
@@ -167,7 +136,7 @@ class Expander:
     ) -> Item:
         """One copy of an entry, under its full name."""
         self.count(spec, layers=0)
-        source = self.source(spec, env, trail)
+        source = sources(spec, env, self.diagnostics, trail)
         if spec.share is not None:
             return self.shared(spec, name, source, env, trail)
         op = spec.op
@@ -206,38 +175,6 @@ class Expander:
             )
             return None
         return op
-
-    def source(self, spec: LayerSpec, env: Environment, trail: tuple[str, ...]) -> tuple[Reference, ...] | None:
-        tree = spec.keys.get("from")
-        if tree is None:
-            return None
-        references = self.references(compute(tree, env, self.diagnostics, trail), trail)
-        if not references:
-            self.diagnostics.report("E306", "'from' names nothing", tree.place, trail=trail)
-            raise Unevaluated
-        return references
-
-    def references(self, tree: Tree, trail: tuple[str, ...]) -> tuple[Reference, ...]:
-        """A name, a list of names, or a mapping of call arguments to names."""
-        if isinstance(tree, Leaf):
-            return (self.reference(tree, None, trail),)
-        if isinstance(tree, Seq):
-            return tuple(reference for item in tree.items for reference in self.references(item, trail))
-        return tuple(self.reference(item, slot, trail) for slot, item in tree.entries.items())
-
-    def reference(self, tree: Tree, slot: str | None, trail: tuple[str, ...]) -> Reference:
-        text = string(tree)
-        if text is None:
-            hint = (
-                "references go by name, never by index"
-                if isinstance(tree, Leaf) and type(tree.value) is int
-                else trap_hint(tree)
-            )
-            self.diagnostics.report(
-                "E301", f"'from' takes names (got {shown(plain(tree))})", tree.place, hint=hint, trail=trail
-            )
-            raise Unevaluated
-        return Reference(text, tree.place, slot)
 
     def structural(
         self,
@@ -314,26 +251,12 @@ class Expander:
         self.home, self.variables = name, inner if block.isolated else self.variables
         try:
             items = self.layers(block.layers, f"{name}.", inner, block.blocks, within, Names(block.inputs))
-            output = self.block_output(block, inner, within)
+            output = block_output(block, inner, self.diagnostics, within)
             made = Sequence(name, items, source, spec.op_place, trail, block.inputs, closed=True, output=output)
             return self.patched(made, block.patch, inner, block.blocks)
         finally:
             self.calls.pop()
             self.home, self.variables = outside
-
-    def block_output(self, block: BlockSpec, env: Environment, trail: tuple[str, ...]) -> Reference | None:
-        if block.output is None:
-            return None
-        references = self.references(compute(block.output, env, self.diagnostics, trail), trail)
-        if len(references) != 1:
-            self.diagnostics.report(
-                "E308",
-                f"block {block.name!r} must have one output (it names {len(references)})",
-                block.output.place,
-                trail=trail,
-            )
-            return None
-        return references[0]
 
     def shared(
         self,
@@ -373,27 +296,3 @@ class Expander:
             return self.layers(specs, prefix, env, blocks, trail, taken)
 
         return patched(body, patches, made, env, self.diagnostics)
-
-    # --- the ends of the model ---
-
-    def input(self, spec: InputSpec, env: Environment) -> Layer:
-        try:
-            args = compute(spec.args, env, self.diagnostics)
-        except Unevaluated:
-            return Layer(spec.name, None, spec.args, (), spec.place, ())
-        assert isinstance(args, Map)
-        if not _NAME.fullmatch(spec.name) or spec.name == "prev":
-            self.diagnostics.report("E212", f"illegal name of an input: {spec.name!r}", spec.place)
-        return Layer(spec.name, "Input", args, (), spec.place, ())
-
-    def outputs(self, tree: Tree | None, env: Environment) -> tuple[tuple[str | None, Reference], ...]:
-        """References with their keys; none where the last layer is the output."""
-        if tree is None or (isinstance(tree, Leaf) and tree.value is None):
-            return ()
-        try:
-            references = self.references(compute(tree, env, self.diagnostics), ())
-        except Unevaluated:
-            return ()
-        if not references:
-            self.diagnostics.report("E308", "'outputs' names no layer", tree.place)
-        return tuple((reference.slot, replace(reference, slot=None)) for reference in references)
