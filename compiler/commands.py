@@ -1,4 +1,4 @@
-"""The commands: `python -m compiler check|show|emit ... [OVERRIDES]`, and `lamina` where it is installed.
+"""The commands: `python -m compiler check|show|emit|schema ... [OVERRIDES]`, and `lamina` where it is installed.
 
 None of them imports TensorFlow or Keras, but for `train`.
 """
@@ -11,10 +11,11 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from compiler.errors import Diagnostics
 from compiler.ir import CheckedGraph, graph_text
 from compiler.runtime.cli import reporting_faults
 from compiler.runtime.job import Plan, plan
-from compiler.spec.compose import CONFIG_NAME, compose
+from compiler.spec.compose import CONFIG_NAME, compose, load_plugins
 from compiler.spec.overrides import for_hydra
 
 
@@ -29,7 +30,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     strange = [text for text in more if text.startswith("-")]
     if strange:
         parser.error(f"unknown option {strange[0]}")
+    if more and args.run is _schema:
+        parser.error(f"schema takes no overrides (got {more[0]})")
     args.overrides += more  # those behind an option
+    if args.run is _schema:
+        with reporting_faults():
+            _write(_schema(args), args.output)
+        return
     command: Callable[[argparse.Namespace, Plan], str] = args.run
     with reporting_faults(as_data=args.json) as report:
         composed = compose(for_hydra(args.overrides), args.config_dir, args.config_name)
@@ -51,6 +58,11 @@ def _parser() -> argparse.ArgumentParser:
         "form", choices=sorted(FORMS), help="ir: the IR's text; json: for programs; mermaid, svg: diagrams"
     )
     emit.set_defaults(run=lambda args, job: FORMS[args.form](job.graph), together=False)
+    schema = commands.add_parser("schema", help="the JSON Schema of model files, for completion in editors")
+    schema.set_defaults(run=_schema, overrides=[])
+    schema.add_argument("--config-dir", type=Path, help="a folder of your own configuration")
+    schema.add_argument("--config-name", help="your own top config: the layers of its plugins are in the schema too")
+    schema.add_argument("-o", "--output", type=Path, help="write to a file")
     commands.add_parser("train", help="train.py", add_help=False)
     for command in (check, show, emit):
         command.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="Hydra overrides, e.g. model=mlp")
@@ -110,6 +122,16 @@ def _svg(graph: CheckedGraph) -> str:
 
 FORMS: dict[str, Callable[[CheckedGraph], str]] = {"ir": _ir, "json": _as_json, "mermaid": _mermaid, "svg": _svg}
 """What `emit` can write. Each imports its target when it is asked for."""
+
+
+def _schema(args: argparse.Namespace) -> str:
+    from compiler.targets.schema import schema_text
+
+    if args.config_dir or args.config_name:  # else no configuration is read: the schema is of the language
+        diagnostics = Diagnostics()
+        load_plugins(compose((), args.config_dir, args.config_name or CONFIG_NAME), diagnostics)
+        diagnostics.raise_errors()
+    return schema_text()
 
 
 def _totals(graph: CheckedGraph) -> dict[str, object]:

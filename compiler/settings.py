@@ -177,14 +177,20 @@ def rule(
     json_schema = dict(schema or {})
     if none and json_schema:
         json_schema = {"anyOf": [json_schema, {"type": "null"}]}
-    return Annotation(check, lambda: json_schema)
+    return Annotation(check, lambda: json_schema, words)
 
 
 class Annotation:
-    """A field's whole contract with pydantic: a check of (value, field name), and the value's JSON Schema."""
+    """A field's whole contract with pydantic: a check of (value, field name), and the value's JSON Schema.
 
-    def __init__(self, check: Callable[[Any, str], object], schema: Callable[[], Mapping[str, object]]) -> None:
-        self.check, self.schema = check, schema
+    Attributes:
+        words: what is expected: "a positive integer or null"; empty where the schema says it all.
+    """
+
+    def __init__(
+        self, check: Callable[[Any, str], object], schema: Callable[[], Mapping[str, object]], words: str = ""
+    ) -> None:
+        self.check, self.schema, self.words = check, schema, words
 
     def __get_pydantic_core_schema__(self, source: object, handler: object) -> core_schema.CoreSchema:
         check = self.check
@@ -239,7 +245,7 @@ def choice(*values: str, none: bool = False) -> Annotation:
         code = "E117" if type(value) is str else "E106"
         raise field_error(code, message, did_you_mean(str(value), values))
 
-    return Annotation(check, lambda: {"enum": [*values, None] if none else list(values)})
+    return Annotation(check, lambda: {"enum": [*values, None] if none else list(values)}, f"one of {words}")
 
 
 _INT: dict[str, object] = {"type": "integer"}

@@ -124,7 +124,7 @@ def test_the_wheel_has_every_file(wheel: zipfile.ZipFile) -> None:
     for name in ("compiler", "hydra_plugins"):
         files = (path for path in (ROOT / name).rglob("*") if path.is_file() and "__pycache__" not in path.parts)
         wanted |= {path.relative_to(ROOT).as_posix() for path in files}
-    wanted |= {f"compiler/{path.relative_to(ROOT).as_posix()}" for path in (ROOT / "conf").rglob("*.yaml")}
+    wanted |= {f"compiler/{path.relative_to(ROOT).as_posix()}" for path in (ROOT / "conf").rglob("*.*")}
     assert {name for name in wheel.namelist() if ".dist-info/" not in name} == wanted
 
 

@@ -46,6 +46,7 @@ FAMILIES: dict[str, str] = {
         "Cropping1D Cropping2D Cropping3D Flatten Permute RepeatVector Reshape UpSampling1D UpSampling2D "
         "UpSampling3D ZeroPadding1D ZeroPadding2D ZeroPadding3D"
     ),
+    "scale": "LayerScale",
     "separable": (
         "DepthwiseConv1D DepthwiseConv2D SeparableConv1D SeparableConv2D SeparableConvolution1D SeparableConvolution2D"
     ),

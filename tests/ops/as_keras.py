@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from compiler.ops import Op
@@ -9,12 +10,8 @@ from compiler.ops import Op
 
 def keras_class(cls: type[Op]) -> Any:
     """What `cls.keras` names, e.g. `keras.layers.Dense`."""
-    import keras
-
-    found: Any = keras
-    for part in cls.keras.split(".")[1:]:
-        found = getattr(found, part)
-    return found
+    module, _, name = cls.keras.rpartition(".")
+    return getattr(import_module(module), name)
 
 
 def keras_value(argument: str, value: object) -> object:
