@@ -54,10 +54,8 @@ def _parser() -> argparse.ArgumentParser:
     show = commands.add_parser("show", help="the layer table: name, op, output shape, params, FLOPs")
     show.set_defaults(run=_show, together=False)
     emit = commands.add_parser("emit", help="the model in another form")
-    emit.add_argument(
-        "form", choices=sorted(FORMS), help="ir: the IR's text; json: for programs; mermaid, svg: diagrams"
-    )
-    emit.set_defaults(run=lambda args, job: FORMS[args.form](job.graph), together=False)
+    emit.add_argument("form", choices=sorted(FORMS), help="the IR, JSON, a diagram, or Keras source")
+    emit.set_defaults(run=lambda args, job: FORMS[args.form](job), together=False)
     schema = commands.add_parser("schema", help="the JSON Schema of model files, for completion in editors")
     schema.set_defaults(run=_schema, overrides=[])
     schema.add_argument("--config-dir", type=Path, help="a folder of your own configuration")
@@ -83,7 +81,7 @@ def _check(args: argparse.Namespace, job: Plan) -> str:
 
 def _show(args: argparse.Namespace, job: Plan) -> str:
     if args.json:
-        return FORMS["json"](job.graph)
+        return FORMS["json"](job)
     from io import StringIO
 
     from rich.console import Console
@@ -98,29 +96,41 @@ def _show(args: argparse.Namespace, job: Plan) -> str:
     return text.getvalue()
 
 
-def _ir(graph: CheckedGraph) -> str:
-    return graph_text(graph)
+def _ir(job: Plan) -> str:
+    return graph_text(job.graph)
 
 
-def _as_json(graph: CheckedGraph) -> str:
+def _as_json(job: Plan) -> str:
     from compiler.targets.json import to_json
 
-    return _json(to_json(graph))
+    return _json(to_json(job.graph))
 
 
-def _mermaid(graph: CheckedGraph) -> str:
+def _mermaid(job: Plan) -> str:
     from compiler.targets.mermaid import to_mermaid
 
-    return to_mermaid(graph)
+    return to_mermaid(job.graph)
 
 
-def _svg(graph: CheckedGraph) -> str:
+def _python(job: Plan) -> str:
+    from compiler.targets.python import to_python
+
+    return to_python(job.graph, job.name)
+
+
+def _svg(job: Plan) -> str:
     from compiler.targets.svg import to_svg
 
-    return to_svg(graph)
+    return to_svg(job.graph)
 
 
-FORMS: dict[str, Callable[[CheckedGraph], str]] = {"ir": _ir, "json": _as_json, "mermaid": _mermaid, "svg": _svg}
+FORMS: dict[str, Callable[[Plan], str]] = {
+    "ir": _ir,
+    "json": _as_json,
+    "mermaid": _mermaid,
+    "python": _python,
+    "svg": _svg,
+}
 """What `emit` can write. Each imports its target when it is asked for."""
 
 
