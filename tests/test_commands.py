@@ -21,6 +21,7 @@ COMMANDS = (
     ["emit", "json"],
     ["emit", "mermaid"],
     ["emit", "svg"],
+    ["emit", "python"],
 )
 
 WITHOUT_KERAS = """

@@ -127,7 +127,8 @@ def _is_preparation(value: ast.expr) -> bool:
 
 
 def _docstring(words: str, pad: str) -> Iterator[str]:
-    first, *rest = inspect.cleandoc(words).splitlines()
+    plain = words.replace("\\", "\\\\").replace('"""', "'''")  # a file's name may be anything, and must stay words
+    first, *rest = inspect.cleandoc(plain).splitlines()
     if not rest:
         yield f'{pad}"""{first}"""'
         return

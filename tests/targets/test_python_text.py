@@ -224,6 +224,14 @@ def test_repeats_are_loops_however_long() -> None:
     assert lines[0] == lines[1] < 25
 
 
+@pytest.mark.parametrize("title", ['"""\nimport os\n"""', "a\\", '\\"""', "two\nlines", "é"])
+def test_a_title_is_words_whatever_it_is(title: str) -> None:
+    add = Builder()
+    text = to_python(add.graph(add("input", "Input", shape=[2])), title)
+    assert imports(text) == {"keras"}
+    assert ast.get_docstring(ast.parse(text))
+
+
 def test_a_model_of_layers_alone_imports_no_more_than_it_needs() -> None:
     add = Builder()
     text = to_python(add.graph(add("input", "Input", shape=[2])))
