@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 
 # A command is over before either would pay; together they are a tenth of the time of `check`.
 gc.disable()
@@ -16,7 +17,10 @@ __all__ = ["main", "run"]
 
 def run() -> None:
     """Run the command of this process."""
-    main()
+    try:
+        main()
+    except BrokenPipeError:  # whoever reads has seen enough (`lamina show | head`); nothing more can be written
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     gc.freeze()  # nor does it pay at exit
 
 

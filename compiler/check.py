@@ -219,7 +219,8 @@ def _report_merge(
     layer = wired.layer
     pair: tuple[int, int] = getattr(mismatch, "operands", (0, 1))
     names = [wired.inputs[index].node for index in pair]
-    types = [inputs[str(index)] for index in pair]
+    entering = list(inputs.values())  # in the operands' order, whether they are named or not
+    types = [entering[index] for index in pair]
     notes = tuple(
         Note(f"{name!r} gives {dims(found.shape)}", place)
         for name, found in zip(names, types, strict=True)

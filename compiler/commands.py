@@ -8,15 +8,18 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from compiler.errors import Diagnostics
+from compiler.errors import ConfigError, Diagnostics, Fault
 from compiler.ir import CheckedGraph, graph_text
 from compiler.runtime.cli import reporting_faults
 from compiler.runtime.job import Plan, plan
 from compiler.spec.compose import CONFIG_NAME, compose, load_plugins
 from compiler.spec.overrides import for_hydra
+
+Report = Callable[[Iterable[Fault]], None]
+"""Prints warnings."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -30,34 +33,26 @@ def main(argv: Sequence[str] | None = None) -> None:
     strange = [text for text in more if text.startswith("-")]
     if strange:
         parser.error(f"unknown option {strange[0]}")
-    if more and args.run is _schema:
-        parser.error(f"schema takes no overrides (got {more[0]})")
-    args.overrides += more  # those behind an option
-    if args.run is _schema:
-        with reporting_faults():
-            _write(_schema(args), args.output)
-        return
-    command: Callable[[argparse.Namespace, Plan], str] = args.run
+    if more and "overrides" not in args:
+        parser.error(f"this command takes no overrides (got {more[0]})")
+    if more:
+        args.overrides += more  # those behind an option
     with reporting_faults(as_data=args.json) as report:
-        composed = compose(for_hydra(args.overrides), args.config_dir, args.config_name)
-        job = plan(composed, together=args.together)
-        if not args.json:
-            report(job.warnings)
-        _write(command(args, job), args.output)
+        _write(args.run(args, report), args.output)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="lamina", description="Check, show and emit models; train them.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     check = commands.add_parser("check", help="faults, or one line of totals")
-    check.set_defaults(run=_check, together=True)
+    check.set_defaults(run=_check)
     show = commands.add_parser("show", help="the layer table: name, op, output shape, params, FLOPs")
-    show.set_defaults(run=_show, together=False)
+    show.set_defaults(run=_show)
     emit = commands.add_parser("emit", help="the model in another form")
     emit.add_argument("form", choices=sorted(FORMS), help="the IR, JSON, a diagram, or Keras source")
-    emit.set_defaults(run=lambda args, job: FORMS[args.form](job), together=False)
+    emit.set_defaults(run=_emit)
     schema = commands.add_parser("schema", help="the JSON Schema of model files, for completion in editors")
-    schema.set_defaults(run=_schema, overrides=[])
+    schema.set_defaults(run=_schema, json=False)
     schema.add_argument("--config-dir", type=Path, help="a folder of your own configuration")
     schema.add_argument("--config-name", help="your own top config: the layers of its plugins are in the schema too")
     schema.add_argument("-o", "--output", type=Path, help="write to a file")
@@ -71,7 +66,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _check(args: argparse.Namespace, job: Plan) -> str:
+def _planned(args: argparse.Namespace, report: Report, *, together: bool = False) -> Plan:
+    """The configuration of a command line, without a fault; its warnings are printed where text is."""
+    job = plan(compose(for_hydra(args.overrides), args.config_dir, args.config_name), together=together)
+    if not args.json:
+        report(job.warnings)
+    return job
+
+
+def _check(args: argparse.Namespace, report: Report) -> str:
+    job = _planned(args, report, together=True)
     if args.json:
         return _json({"name": job.name, **_totals(job.graph), "faults": _warnings(job)})
     from compiler.targets.table import totals_line
@@ -79,7 +83,12 @@ def _check(args: argparse.Namespace, job: Plan) -> str:
     return totals_line(job.graph, job.name) + "\n"
 
 
-def _show(args: argparse.Namespace, job: Plan) -> str:
+def _emit(args: argparse.Namespace, report: Report) -> str:
+    return FORMS[args.form](_planned(args, report))
+
+
+def _show(args: argparse.Namespace, report: Report) -> str:
+    job = _planned(args, report)
     if args.json:
         return FORMS["json"](job)
     from io import StringIO
@@ -134,7 +143,7 @@ FORMS: dict[str, Callable[[Plan], str]] = {
 """What `emit` can write. Each imports its target when it is asked for."""
 
 
-def _schema(args: argparse.Namespace) -> str:
+def _schema(args: argparse.Namespace, report: Report) -> str:
     from compiler.targets.schema import schema_text
 
     if args.config_dir or args.config_name:  # else no configuration is read: the schema is of the language
@@ -167,8 +176,12 @@ def _json(value: object) -> str:
 def _write(text: str, output: Path | None) -> None:
     if output is None:
         sys.stdout.write(text)
-    else:
+        sys.stdout.flush()
+        return
+    try:
         output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError([Fault("E006", f"cannot write '{output}': {error.strerror or error}")]) from None
 
 
 def _train(arguments: Sequence[str]) -> None:

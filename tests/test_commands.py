@@ -60,6 +60,27 @@ def test_an_unknown_option_is_refused(capsys: pytest.CaptureFixture[str]) -> Non
     assert "--jsno" in capsys.readouterr().err
 
 
+def test_a_file_that_cannot_be_written_is_a_fault(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["emit", "ir", "model=mlp", "-o", str(tmp_path / "nowhere" / "x")])
+    assert stop.value.code == 2
+    assert "error[E006]: cannot write" in capsys.readouterr().err
+
+
+def test_a_reader_that_stops_is_no_traceback() -> None:
+    command = f"{sys.executable} -m compiler emit json model=xception_lite | head -1"
+    done = subprocess.run(["bash", "-c", command], check=True, capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout == "{\n"
+    assert done.stderr == ""
+
+
+def test_a_model_file_must_be_a_file(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["check", "model_file=/dev/zero"])
+    assert stop.value.code == 2
+    assert "'/dev/zero' is not a file" in capsys.readouterr().err
+
+
 def test_options_stand_anywhere(tmp_path: Path) -> None:
     main(["emit", "ir", "model=mlp", "-o", str(tmp_path / "a"), "model.vars.dropout=0"])
     main(["emit", "-o", str(tmp_path / "b"), "ir", "model.vars.dropout=0", "model=mlp"])

@@ -11,7 +11,7 @@ A layer type is declared once, as a final class below one of the abstract ones h
 
 Being defined registers it under its class name, which is Keras's (`registry.py` names the file, so that it is imported
 when the op is used; a plugin is imported by the user's config). Its fields are Keras's arguments with
-Keras's defaults; `tests/test_ops.py` holds names, defaults and rules against the installed Keras.
+Keras's defaults; `tests/ops/test_against_keras.py` holds names, defaults and rules against the installed Keras.
 Shapes leave out the batch dimension; None is a dimension that only the data tell.
 """
 

@@ -1,7 +1,7 @@
 """Objects inside arguments: activations, initializers, regularizers and constraints.
 
 A name (`he_normal`, `HeNormal`) or the form of a layer (`{op: HeNormal, seed: 1}`) names one.
-`tests/test_objects.py` holds every class and name here against the installed Keras.
+`tests/ops/test_objects.py` holds every class and name here against the installed Keras.
 """
 
 import re

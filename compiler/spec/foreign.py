@@ -57,11 +57,15 @@ def with_data(tree: Tree, config: Map, diagnostics: Diagnostics) -> Tree:
 
 
 def _text(path: Path, place: Place) -> str:
+    if path.exists() and not path.is_file():  # a device or a pipe may never end
+        raise ConfigError([Fault("E006", f"{str(path)!r} is not a file", place)])
     try:
-        if path.stat().st_size > FOREIGN.bytes:
+        with path.open("rb") as file:
+            content = file.read(FOREIGN.bytes + 1)
+        if len(content) > FOREIGN.bytes:
             message = f"{str(path)!r} is larger than {FOREIGN.bytes:,} bytes"
             raise ConfigError([Fault("E004", message, place)])
-        return path.read_bytes().decode("utf-8")
+        return content.decode("utf-8")
     except OSError as error:
         message = f"cannot read {str(path)!r}: {error.strerror or error}"
         raise ConfigError([Fault("E006", message, place)]) from None
