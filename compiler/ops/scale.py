@@ -1,4 +1,4 @@
-"""Learned scales that Keras has no public layer for; their Keras classes stand in `compiler/targets/layers.py`."""
+"""Learned scales that Keras has no public layer for; their Keras classes stand in `compiler/targets/layers/`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class LayerScale(FloatOp):
     Touvron et al. 2021, arXiv 2103.17239.
     """
 
-    keras: ClassVar[str] = "compiler.targets.layers.LayerScale"
+    keras: ClassVar[str] = "compiler.targets.layers.layer_scale.LayerScale"
 
     init_values: Number = 1e-6
 

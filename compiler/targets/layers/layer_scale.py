@@ -1,7 +1,4 @@
-"""Keras layers of our own, for ops that Keras has no public layer for.
-
-They are registered under `lamina>`, so a saved model that has one loads wherever this module is imported.
-"""
+"""A learned scale for each channel."""
 
 from __future__ import annotations
 
