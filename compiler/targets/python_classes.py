@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
+import sys
 from collections.abc import Iterator
+from importlib.machinery import ModuleSpec
+from itertools import accumulate
 from pathlib import Path
 
 from compiler.ir import CheckedGraph
@@ -20,7 +22,7 @@ def inlined(graph: CheckedGraph) -> list[ast.stmt]:
 def _class(path: str) -> ast.stmt:
     module, _, name = path.rpartition(".")
     elsewhere = ast.ImportFrom(module, [ast.alias(name)], 0)
-    spec = importlib.util.find_spec(module)
+    spec = _found(module)
     if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
         return elsewhere
     tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
@@ -30,6 +32,17 @@ def _class(path: str) -> ast.stmt:
     plain = _Plain().visit(found)
     assert isinstance(plain, ast.ClassDef), "a class stays one"
     return elsewhere if set(_free(plain)) & set(_globals(tree)) - {"keras"} else plain
+
+
+def _found(module: str) -> ModuleSpec | None:
+    """Where `module` is. Its packages are looked into without being run, which `importlib.util.find_spec` would do."""
+    spec, path = None, None
+    for name in accumulate(module.split("."), "{}.{}".format):
+        spec = next((found for finder in sys.meta_path if (found := finder.find_spec(name, path))), None)
+        path = spec.submodule_search_locations if spec else None
+        if spec is None or path is None:
+            break
+    return spec if spec is not None and spec.name == module else None
 
 
 class _Plain(ast.NodeTransformer):
