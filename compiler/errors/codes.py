@@ -95,4 +95,8 @@ CODES: dict[str, str] = {
     "E801": "Keras refuses the layer",
     "E802": "training diverged",
     "E803": "run directory that cannot be used",
+    # files from elsewhere
+    "E901": "file from elsewhere that cannot be read",
+    "E902": "content that is refused",
+    "E903": "file over the limits",
 }

@@ -6,10 +6,12 @@ The page is the golden: `--update-goldens` writes what the commands print now in
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from compiler.errors import CODES, ConfigError, render
+from compiler.importer.archive import read_config
 from compiler.runtime.data.load import load
 from compiler.runtime.job import plan
 from compiler.spec.compose import compose
@@ -18,10 +20,11 @@ from tests.pages import ROOT, Example, by_commands, consoles
 
 Says = Callable[[Example, Callable[[list[str]], str]], None]
 EXAMPLES = consoles(ROOT / "docs/errors.md")
-CHECKS = [example for example in EXAMPLES if "train.py" not in example.body]
+FOREIGN = [example for example in EXAMPLES if example.title[1] == "9"]
+CHECKS = [example for example in EXAMPLES if "train.py" not in example.body and example not in FOREIGN]
 # faults in the data are found before TensorFlow is imported
 DATA = [example for example in EXAMPLES if example not in CHECKS and example.title[1] == "7"]
-TRAININGS = [example for example in EXAMPLES if example not in CHECKS + DATA]
+TRAININGS = [example for example in EXAMPLES if example not in CHECKS + DATA + FOREIGN]
 
 
 def faults_of_data(words: list[str]) -> str:
@@ -42,6 +45,18 @@ def test_a_check_prints_what_the_page_says(example: Example, says: Says) -> None
 @pytest.mark.parametrize("example", DATA, ids=str)
 def test_data_have_the_fault_that_the_page_says(example: Example, says: Says) -> None:
     says(example, faults_of_data)
+
+
+def faults_of_files(words: list[str]) -> str:
+    """What reading the file prints that `python -m compiler import FILE` names."""
+    with pytest.raises(ConfigError) as refusal:
+        read_config(Path(words[3]))
+    return render(refusal.value.faults)
+
+
+@pytest.mark.parametrize("example", FOREIGN, ids=str)
+def test_a_file_from_elsewhere_has_the_fault_that_the_page_says(example: Example, says: Says) -> None:
+    says(example, faults_of_files)
 
 
 @pytest.mark.parametrize("code", CODES)
