@@ -19,7 +19,7 @@ from compiler.ops.statistics import Clips, MaybeNumbers, flat, numbers_shape
 from compiler.settings import Bool, Int, PositiveInt, PositiveNumber, Rate, is_int, rule
 
 
-class _Affine(UnaryOp, abstract=True):
+class Affine(UnaryOp, abstract=True):
     """Abstract: after normalising, a multiplication by gamma where `scale`, and an addition of beta where `center`."""
 
     center: Bool = True
@@ -44,13 +44,13 @@ class _Affine(UnaryOp, abstract=True):
         return (5 + self.scale + self.center) * elements(x)
 
 
-def _sizes(axes: int | tuple[int, ...], x: Shape) -> tuple[int, ...]:
+def axis_sizes(axes: int | tuple[int, ...], x: Shape) -> tuple[int, ...]:
     """The sizes of `axes`, which weights have, in the order in which Keras has them."""
     indices = axis_indices(axes, x)
     return tuple(known(x[i], f"the size of axis {i + 1}") for i in indices)
 
 
-def _beside_channels(axis: int, x: Shape) -> Iterable[Mismatch]:
+def beside_channels(axis: int, x: Shape) -> Iterable[Mismatch]:
     """W409 where `axis` of an image or a sequence is not its last one."""
     if len(x) >= 2 and axis_index(axis, x) != len(x) - 1:
         message = f"'axis' is {axis}, but the channels of an input of shape {dims(x)} are its last axis"
@@ -58,7 +58,7 @@ def _beside_channels(axis: int, x: Shape) -> Iterable[Mismatch]:
         yield Mismatch("W409", message, hint=hint, argument="axis")
 
 
-class BatchNormalization(_Affine):
+class BatchNormalization(Affine):
     """Each channel to mean 0 and variance 1 over the batch; at inference by moving averages.
 
     Ioffe & Szegedy 2015, arXiv 1502.03167; with `renorm` Ioffe 2017, arXiv 1702.03275.
@@ -75,7 +75,7 @@ class BatchNormalization(_Affine):
     synchronized: Bool = False
 
     def weights(self, x: Shape) -> Iterable[Weight]:
-        shape = _sizes(self.axis, x)
+        shape = axis_sizes(self.axis, x)
         yield from self.affine(shape)
         renorm = ("moving_stddev", "renorm_mean", "renorm_stddev") if self.renorm else ()
         for name in ("moving_mean", "moving_variance", *renorm):
@@ -85,10 +85,10 @@ class BatchNormalization(_Affine):
         return 2 * elements(x)
 
     def warnings(self, x: Shape) -> Iterable[Mismatch]:
-        return _beside_channels(self.axis, x)
+        return beside_channels(self.axis, x)
 
 
-class LayerNormalization(_Affine):
+class LayerNormalization(Affine):
     """Each sample to mean 0 and variance 1 over `axis`. Ba et al. 2016, arXiv 1607.06450."""
 
     axis: Axes = -1
@@ -99,7 +99,7 @@ class LayerNormalization(_Affine):
         return x
 
     def weights(self, x: Shape) -> Iterable[Weight]:
-        return self.affine(_sizes(self.axis, x)) if self.scale or self.center else ()
+        return self.affine(axis_sizes(self.axis, x)) if self.scale or self.center else ()
 
 
 _GROUPS = rule(
@@ -110,7 +110,7 @@ _GROUPS = rule(
 )
 
 
-class GroupNormalization(_Affine):
+class GroupNormalization(Affine):
     """Each group of channels of each sample to mean 0 and variance 1. Wu & He 2018, arXiv 1803.08494.
 
     With `groups: -1` it is instance normalisation: Ulyanov et al. 2016, arXiv 1607.08022.
@@ -121,7 +121,7 @@ class GroupNormalization(_Affine):
     epsilon: PositiveNumber = 1e-3
 
     def infer(self, x: Shape) -> Shape:
-        (channels,) = _sizes(self.axis, x)
+        (channels,) = axis_sizes(self.axis, x)
         if self.groups != -1 and (channels < self.groups or channels % self.groups):
             fits = [groups for groups in range(min(channels, self.groups), 0, -1) if channels % groups == 0]
             raise Mismatch(
@@ -133,10 +133,10 @@ class GroupNormalization(_Affine):
         return x
 
     def weights(self, x: Shape) -> Iterable[Weight]:
-        return self.affine(_sizes(self.axis, x))
+        return self.affine(axis_sizes(self.axis, x))
 
     def warnings(self, x: Shape) -> Iterable[Mismatch]:
-        return _beside_channels(self.axis, x)
+        return beside_channels(self.axis, x)
 
 
 class RMSNormalization(FloatOp):
@@ -149,7 +149,7 @@ class RMSNormalization(FloatOp):
         return x
 
     def weights(self, x: Shape) -> Iterable[Weight]:
-        yield Weight("scale", _sizes(self.axis, x))
+        yield Weight("scale", axis_sizes(self.axis, x))
 
     def flops(self, x: Shape, y: Shape) -> int:
         return 4 * elements(x)

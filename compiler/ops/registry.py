@@ -18,6 +18,7 @@ FAMILIES: dict[str, str] = {
         "RandomInvert RandomPerspective RandomPosterization RandomRotation RandomSaturation RandomSharpness "
         "RandomShear RandomTranslation RandomZoom"
     ),
+    "batch_renormalization": "BatchRenormalization",
     "conv": (
         "Conv1D Conv1DTranspose Conv2D Conv2DTranspose Conv3D Conv3DTranspose Convolution1D "
         "Convolution1DTranspose Convolution2D Convolution2DTranspose Convolution3D Convolution3DTranspose"
@@ -50,6 +51,7 @@ FAMILIES: dict[str, str] = {
     "separable": (
         "DepthwiseConv1D DepthwiseConv2D SeparableConv1D SeparableConv2D SeparableConvolution1D SeparableConvolution2D"
     ),
+    "stochastic_depth": "StochasticDepth",
 }
 """By file of this package, the layers that it declares, with Keras's aliases: the registration of a shipped op."""
 

@@ -95,7 +95,9 @@ def test_shipped_models(name: str) -> None:
     same(graph, numbers=graph.params < LARGE)
 
 
-@pytest.mark.parametrize("name", sorted(name for name in DRAWS if OPS[name].keras.startswith("keras.layers.")))
+@pytest.mark.parametrize(
+    "name", sorted(name for name in DRAWS if OPS[name].keras.startswith(("keras.layers.", "compiler.targets.layers.")))
+)
 def test_every_declared_op(name: str) -> None:
     """Arguments by place are those that Keras has there."""
     cls = OPS[name]

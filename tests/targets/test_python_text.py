@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -242,6 +243,16 @@ def test_a_model_of_layers_alone_imports_no_more_than_it_needs() -> None:
 @pytest.mark.parametrize("name", [*SHIPPED, *WRITTEN])
 def test_it_imports_only_keras(name: str) -> None:
     assert imports(to_python(written(name), name)) == {"keras"}
+
+
+@pytest.mark.parametrize(
+    ("op", "args"), [("BatchRenormalization", {}), ("LayerScale", {}), ("StochasticDepth", {"rate": 0.5})]
+)
+def test_a_layer_of_our_own_has_its_class_in_the_text(op: str, args: dict[str, Any]) -> None:
+    add = Builder()
+    text = to_python(add.graph(add("layer", op, add("input", "Input", shape=[2]), **args)))
+    assert f"class {op}(keras.layers.Layer):" in text
+    assert imports(text) == {"keras"}
 
 
 def imports(text: str) -> set[str]:

@@ -3,6 +3,8 @@
 They are registered under `lamina>`, so a saved model that has one loads wherever this package is imported.
 """
 
+from compiler.targets.layers.batch_renormalization import BatchRenormalization
 from compiler.targets.layers.layer_scale import LayerScale
+from compiler.targets.layers.stochastic_depth import StochasticDepth
 
-__all__ = ["LayerScale"]
+__all__ = ["BatchRenormalization", "LayerScale", "StochasticDepth"]
