@@ -12,6 +12,7 @@ from compiler.ir import CheckedGraph, CheckedNode, Node, Operand, TensorType, sh
 from compiler.lower import Lowered, Wired
 from compiler.ops import Mismatch, NamedOp, Op, Signature
 from compiler.ops.base import dims
+from compiler.ops.functions.base import Function
 from compiler.settings import MaybePositiveInt, PositiveInt, Settings, non_defaults
 from compiler.spec.layers import find_op
 from compiler.spec.located import Map, at, notes_of, validated
@@ -72,7 +73,8 @@ def _node(wired: Wired, known: dict[str, _Known], diagnostics: Diagnostics, prec
         inputs = _inputs(wired, operands, op, known)
         if inputs is not None and not problems:
             signature = _signature(wired, op, inputs, known, diagnostics, precision)
-    if signature is not None and layer.shares is not None:
+    shares = None if isinstance(op, Function) else layer.shares  # it is only called again
+    if signature is not None and shares is not None:
         _check_shared(wired, signature, known, diagnostics)
     known[wired.name] = _Known(signature.output if signature else None, layer.place, signature)
     return CheckedNode(
@@ -81,12 +83,12 @@ def _node(wired: Wired, known: dict[str, _Known], diagnostics: Diagnostics, prec
             op=type(op).__name__ if op is not None else str(layer.op),
             args=non_defaults(op) if op is not None else {},
             inputs=operands,
-            shares=layer.shares,
+            shares=shares,
             place=layer.place,
             trail=layer.trail,
         ),
         type=signature.output if signature else None,
-        weights=signature.weights if signature and layer.shares is None else (),
+        weights=signature.weights if signature and shares is None else (),
         flops=signature.flops if signature else None,
     )
 
@@ -94,24 +96,22 @@ def _node(wired: Wired, known: dict[str, _Known], diagnostics: Diagnostics, prec
 def _operands(wired: Wired, op: Op, diagnostics: Diagnostics) -> tuple[Operand, ...]:
     """The operands with the call arguments that they fill; wrong numbers and names are reported."""
     layer, given = wired.layer, wired.inputs
-    if not given:
+    takes, needs = (op.takes(), op.needs()) if isinstance(op, NamedOp) else ((), ())
+    if not given or (isinstance(op, NamedOp) and not takes):
         return given
     if isinstance(op, NamedOp):
         named = tuple(
             Operand(operand.node, operand.argument or slot)
-            for operand, slot in zip(given, (*op.operands, *("?" * len(given))), strict=False)
+            for operand, slot in zip(given, (*takes, *("?" * len(given))), strict=False)
         )
-        wrong = [operand.argument for operand in named if operand.argument not in op.operands]
-        missing = [slot for slot in op.operands[: op.required] if slot not in {operand.argument for operand in named}]
+        wrong = [operand.argument for operand in named if operand.argument not in takes]
+        missing = [slot for slot in needs if slot not in {operand.argument for operand in named}]
         twice = len({operand.argument for operand in named}) < len(named)
         if wrong or missing or twice:
-            takes = ", ".join(f"{slot}" if i < op.required else f"[{slot}]" for i, slot in enumerate(op.operands))
-            start = ", ".join(f"{slot}: prev" for slot in op.operands[: op.required])
-            message = (
-                f"{layer.op!r} takes the inputs {takes} (got {', '.join(str(operand.argument) for operand in named)})"
-            )
+            names = ", ".join(slot if slot in needs else f"[{slot}]" for slot in takes)
+            message = f"{layer.op!r} takes the inputs {names} (got {', '.join(str(x.argument) for x in named)})"
             place = _source_place(layer, [operand.argument for operand in named].index(wrong[0]) if wrong else 0)
-            diagnostics.report("E306", message, place, hint=f"from: {{{start}}}", trail=layer.trail)
+            diagnostics.report("E306", message, place, hint=op.hint(), trail=layer.trail)
             return ()
         return named
     if any(operand.argument for operand in given):

@@ -206,6 +206,18 @@ class NamedOp(Op, abstract=True):
     required: ClassVar[int]
     listed: ClassVar[bool] = False
 
+    def takes(self) -> tuple[str, ...]:
+        """The operands that tensors may fill, in order."""
+        return self.operands
+
+    def needs(self) -> tuple[str, ...]:
+        """Those that tensors must fill."""
+        return self.operands[: self.required]
+
+    def hint(self) -> str:
+        """How to write what enters."""
+        return f"from: {{{', '.join(f'{name}: prev' for name in self.needs())}}}"
+
     @abstractmethod
     def infer(self, xs: Mapping[str, Shape]) -> Shape:
         """The output's shape for inputs of shapes `xs` by call argument.
@@ -257,6 +269,8 @@ def _check_layer(value: object, name: str) -> object:
         raise nested_error([Problem(path, "E103", f"{op!r} is refused: {REFUSED[op]}")])
     if op not in OPS:
         raise nested_error([Problem(path, "E102", f"unknown layer {op!r}", did_you_mean(op, OPS))])
+    if OPS[op].keras.startswith("keras.ops."):
+        raise nested_error([Problem(path, "E102", f"{op!r} is a function, and no layer")])
     try:
         return validate(OPS[op], arguments, subject=op)
     except InvalidSettings as error:

@@ -43,7 +43,7 @@ class Elementwise(MergeOp, abstract=True):
 
     def infer(self, xs: tuple[Shape, ...]) -> Shape:
         for (i, x), (j, y) in _pairs(xs):
-            if not (_broadcastable(x, y) if self.broadcast else _equal(x, y)):
+            if not (_broadcastable(x, y) if self.broadcast else equal(x, y)):
                 raise _unequal(x, y, (i, j), broadcast=self.broadcast)
         rank = max(len(x) for x in xs)
         padded = [(1,) * (rank - len(x)) + x for x in xs]
@@ -56,7 +56,8 @@ def _pairs(xs: tuple[Shape, ...]) -> Iterator[tuple[tuple[int, Shape], tuple[int
     return combinations(sorted(((i, x) for x, i in first.items()), key=lambda pair: pair[0]), 2)
 
 
-def _equal(x: Shape, y: Shape) -> bool:
+def equal(x: Shape, y: Shape) -> bool:
+    """Whether two shapes are the same, as far as they are known."""
     return len(x) == len(y) and all(a == b or None in (a, b) for a, b in zip(x, y, strict=True))
 
 
@@ -78,7 +79,8 @@ def _unequal(x: Shape, y: Shape, operands: tuple[int, int], *, broadcast: bool) 
     return Incompatible("E401", f"needs inputs of one shape {got}", operands, hint=hint)
 
 
-def _exactly_two(xs: tuple[Shape, ...]) -> tuple[Shape, Shape]:
+def exactly_two(xs: tuple[Shape, ...]) -> tuple[Shape, Shape]:
+    """The two shapes; raises E306 where there are more or fewer."""
     if len(xs) != 2:
         raise Mismatch("E306", f"needs exactly 2 inputs (got {len(xs)})")
     return xs[0], xs[1]
@@ -92,7 +94,7 @@ class Subtract(Elementwise):
     """x1 - x2."""
 
     def infer(self, xs: tuple[Shape, ...]) -> Shape:
-        return super().infer(_exactly_two(xs))
+        return super().infer(exactly_two(xs))
 
 
 class Multiply(Elementwise):
@@ -126,7 +128,7 @@ class Concatenate(MergeOp):
 
     def infer(self, xs: tuple[Shape, ...]) -> Shape:
         for (i, x), (j, y) in _pairs(xs):
-            if len(x) != len(y) or not _equal(*(self._others(shape) for shape in (x, y))):
+            if len(x) != len(y) or not equal(*(self._others(shape) for shape in (x, y))):
                 message = f"needs inputs that are equal except along axis {self.axis} (got {dims(x)} and {dims(y)})"
                 raise Incompatible("E401", message, (i, j))
         at = axis_index(self.axis, xs[0])
@@ -174,7 +176,7 @@ class Dot(MergeOp):
         return axis_index(first, x, "axes"), axis_index(second, y, "axes")
 
     def infer(self, xs: tuple[Shape, ...]) -> Shape:
-        x, y = _exactly_two(xs)
+        x, y = exactly_two(xs)
         i, j = self._places(x, y)
         if x[i] != y[j]:
             message = f"sums over axes of one size (got {_size(x[i])} in {dims(x)} and {_size(y[j])} in {dims(y)})"
@@ -183,7 +185,7 @@ class Dot(MergeOp):
 
     def flops(self, xs: tuple[Shape, ...], y: Shape) -> int:
         """A multiply-add for each product; with `normalize`, three for each element of the inputs."""
-        i, _ = self._places(*_exactly_two(xs))
+        i, _ = self._places(*exactly_two(xs))
         summed = xs[0][i]
         assert summed is not None, "asked only where every dimension is known"
         return 2 * elements(y) * summed + self.normalize * 3 * sum(map(elements, xs))

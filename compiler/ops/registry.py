@@ -9,6 +9,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from compiler.ops.base import Op
 
+
+def _functions(names: str) -> str:
+    """Names of functions of `keras.ops`, as they stand in a model file."""
+    return " ".join(f"ops.{name}" for name in names.split())
+
+
 FAMILIES: dict[str, str] = {
     "activation": "Activation ELU LeakyReLU PReLU ReLU Softmax",
     "attention": "AdditiveAttention Attention GroupQueryAttention MultiHeadAttention",
@@ -24,6 +30,10 @@ FAMILIES: dict[str, str] = {
         "Convolution1DTranspose Convolution2D Convolution2DTranspose Convolution3D Convolution3DTranspose"
     ),
     "core": "Dense EinsumDense Embedding Identity Input Masking",
+    "functions.pairs": _functions(
+        "add divide divide_no_nan equal floor_divide fmod greater greater_equal less less_equal logaddexp logical_and "
+        "logical_or logical_xor maximum minimum mod multiply not_equal power subtract true_divide"
+    ),
     "merging": "Add Average Concatenate Dot Maximum Minimum Multiply Subtract",
     "normalization": (
         "BatchNormalization GroupNormalization LayerNormalization Normalization RMSNormalization "
@@ -47,7 +57,7 @@ FAMILIES: dict[str, str] = {
         "Cropping1D Cropping2D Cropping3D Flatten Permute RepeatVector Reshape UpSampling1D UpSampling2D "
         "UpSampling3D ZeroPadding1D ZeroPadding2D ZeroPadding3D"
     ),
-    "scale": "LayerScale",
+    "scale": "CustomScaleLayer LayerScale ScaledAdd",
     "separable": (
         "DepthwiseConv1D DepthwiseConv2D SeparableConv1D SeparableConv2D SeparableConvolution1D SeparableConvolution2D"
     ),

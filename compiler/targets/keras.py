@@ -21,6 +21,7 @@ from compiler.errors import Diagnostics
 from compiler.ir import CheckedGraph, Node
 from compiler.ops import OPS, NamedOp, Op
 from compiler.ops.catalogue import opaque
+from compiler.ops.functions.base import Function
 from compiler.ops.objects import OBJECTS, KerasObject
 from compiler.settings import Settings, non_defaults, validate
 
@@ -49,8 +50,12 @@ def build(graph: CheckedGraph, name: str = "model") -> keras.Model:
                 if node.op == "Input":
                     tensors[node.name] = layer(node.op, node.args, node.name)
                     continue
+                if issubclass(_op(node.op), Function):
+                    tensors[node.name] = _computed(node, tensors)
+                    continue
                 layers[node.name] = layers[node.shares] if node.shares else layer(node.op, node.args, node.name)
-                tensors[node.name] = _called(layers[node.name], node, tensors)
+                arguments = {key: node.args[key] for key in _op(node.op).call_arguments if key in node.args}
+                tensors[node.name] = _called(layers[node.name], node, tensors, arguments)
             except Exception as error:  # Keras refuses with whatever comes to hand, IndexError included
                 message = f"Keras refuses {node.op!r}: {_first_line(error)}"
                 faults.report("E801", message, node.place, trail=node.trail)
@@ -113,10 +118,9 @@ def _fields(record: Settings) -> dict[str, Any]:
     return {key: to_keras(getattr(record, key), key) for key in non_defaults(record)}
 
 
-def _called(made: Any, node: Node, tensors: Mapping[str, Any]) -> Any:
-    """The output of the layer `made` for the node's operands."""
+def _called(made: Any, node: Node, tensors: Mapping[str, Any], arguments: Mapping[str, Any]) -> Any:
+    """The output of the layer or function `made` for the node's operands."""
     cls = _op(node.op)
-    arguments = {key: node.args[key] for key in cls.call_arguments if key in node.args}
     if not issubclass(cls, NamedOp):
         xs = [tensors[operand.node] for operand in node.inputs]
         return made(xs if cls.arity == "many" else xs[0], **arguments)
@@ -124,6 +128,14 @@ def _called(made: Any, node: Node, tensors: Mapping[str, Any]) -> Any:
     if cls.listed:
         return made([named[key] for key in cls.operands if key in named], **arguments)
     return made(**named, **arguments)
+
+
+def _computed(node: Node, tensors: Mapping[str, Any]) -> Any:
+    """The output of a function of `keras.ops`; the operation that Keras makes of the call has the node's name."""
+    cls = _op(node.op)
+    y = _called(keras_class(cls), node, tensors, _fields(validate(cls, node.args)))
+    y._keras_history.operation.name = node.name  # the functions take no name, and Keras's own could be a layer's
+    return y
 
 
 def _inputs(graph: CheckedGraph, tensors: Mapping[str, Any]) -> Any:

@@ -41,11 +41,12 @@ def to_python(graph: CheckedGraph, title: str = "model") -> str:
         refused |= clumsy
     code = [*inlined(graph), *module.definitions, *built]
     used = {found.id for statement in code for found in ast.walk(statement) if isinstance(found, ast.Name)}
-    imports = [ast.Import([ast.alias("keras")]), ast.ImportFrom("keras", [ast.alias("layers")], 0)]
+    modules = [ast.alias(module) for module in ("layers", "ops") if module in used]
+    imports = [ast.Import([ast.alias("keras")]), *([ast.ImportFrom("keras", modules, 0)] if modules else [])]
     run = ast.Expr(call(ast.Attribute(call("build_model"), "summary")))
     is_main = ast.Compare(name("__name__"), [ast.Eq()], [ast.Constant("__main__")])
     words = ast.Expr(ast.Constant(totals_line(graph, title) + "."))
-    return source([words, *imports[: 1 + ("layers" in used)], *code, ast.If(is_main, [run], [])])
+    return source([words, *imports, *code, ast.If(is_main, [run], [])])
 
 
 class _Module:

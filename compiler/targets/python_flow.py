@@ -196,6 +196,7 @@ class Flow:
 
 def auto_named(name: str, op: str) -> bool:
     """Whether the last part of a name says no more than the op: `Dense_1`, a number, the `merge` of a residual."""
+    op = op.removeprefix("ops.")
     plain = re.sub(r"_?\d*$", "", name.lower())
     return (
         name.isdecimal() or name == "merge" or re.sub(r"\d+$", "", op.lower()).startswith(plain) or plain == op.lower()

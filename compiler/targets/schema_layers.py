@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from compiler.ops import OPS, NamedOp, Op
+from compiler.ops.functions.base import Function, Tensors
 from compiler.spec.layers import STRUCTURAL
 from compiler.spec.model import RESERVED
 from compiler.targets.schema_ops import (
@@ -42,9 +43,9 @@ def entries(definitions: Definitions) -> dict[str, Schema]:
     """Definitions of lists of layers and all that stands in them."""
     layers = {name: cls for name, cls in ops().items() if name != "Input"}
     bare = {name: cls for name, cls in layers.items() if not required(cls) and _may_lack_from(cls)}
-    nested = {name: cls for name, cls in OPS.items() if name != "Input"}
+    nested = {name: cls for name, cls in OPS.items() if name != "Input" and not issubclass(cls, Function)}
     merges = {name: cls for name, cls in OPS.items() if cls.arity == "many"}
-    other = {"type": "string", "pattern": "^[^A-Z]", "errorMessage": _UNKNOWN}
+    other = {"type": "string", "pattern": r"^(?!ops\.)[^A-Z]", "errorMessage": _UNKNOWN}
     known = enum_of(layers, _UNKNOWN)
     known["enum"] += STRUCTURAL
     known["enumDescriptions"] += _TEXTS.values()
@@ -140,7 +141,9 @@ def _wiring(layers: Mapping[str, type[Op]]) -> list[Schema]:
     one, many = list(STRUCTURAL), list[str]()
     rules: list[Schema] = []
     for cls, names in names_by_class(layers).values():
-        if issubclass(cls, NamedOp):
+        if issubclass(cls, Tensors):
+            rules.append(_enters_or_numbers(cls, names))
+        elif issubclass(cls, NamedOp):
             rules.append(_enters(names, [_operands(cls), *_at_least(cls.required)], needed=cls.required > 1))
         else:
             (many if layers[names[0]].arity == "many" else one).extend(names)
@@ -153,7 +156,17 @@ def _enters(names: list[str], forms: list[Schema], *, needed: bool) -> Schema:
     return {"if": op_is(*names), "then": {**then, "required": ["from"]} if needed else then}
 
 
+def _enters_or_numbers(cls: type[Tensors], names: list[str]) -> Schema:
+    """What may enter a function: a tensor for each operand that no number stands for."""
+    numbers = [name for name in cls.operands if name in cls.model_fields]
+    forms = [_operands(cls), *_at_least(1 if numbers else len(cls.operands))]
+    given = {"anyOf": [{"required": [name]} for name in ("from", *numbers)]}
+    return {"if": op_is(*names), "then": {"properties": {"from": {"anyOf": forms}}, **given}}
+
+
 def _may_lack_from(cls: type[Op]) -> bool:
+    if issubclass(cls, Tensors):
+        return False
     return cls.required < 2 if issubclass(cls, NamedOp) else cls.arity == "one"
 
 

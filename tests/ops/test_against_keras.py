@@ -24,8 +24,9 @@ from hypothesis.strategies import SearchStrategy
 
 import tests.ops
 from compiler.errors import CODES
-from compiler.ir import TensorType
+from compiler.ir import Shape, TensorType
 from compiler.ops import OPS, Mismatch, Op, Signature
+from compiler.ops.functions.base import Function, Tensors
 from compiler.settings import Annotation, InvalidSettings, non_defaults, validate
 from tests.ops.as_keras import keras_class, keras_value
 from tests.ops.drawing import Draw
@@ -63,8 +64,8 @@ every_op = pytest.mark.parametrize("name", sorted(UNIQUE))
 @every_op
 def test_arguments_and_defaults_are_keras_own(name: str) -> None:
     cls = UNIQUE[name]
-    theirs = constructor(keras_class(cls))
-    fields = {key: field for key, field in cls.model_fields.items() if key not in {*BASE, *cls.call_arguments}}
+    theirs = constructor(cls)
+    fields = {key: field for key, field in cls.model_fields.items() if key not in no_arguments(cls)}
     differing = dict.fromkeys({*theirs} - {*fields}, "only Keras has it")
     differing |= dict.fromkeys({*fields} - {*theirs}, "only the op has it")
     for argument in {*theirs} & {*fields}:
@@ -91,7 +92,8 @@ def test_call_arguments_are_keras_own(name: str) -> None:
 def test_aliases_are_keras_own(name: str) -> None:
     cls = UNIQUE[name]
     layers = importlib.import_module(cls.keras.rpartition(".")[0])  # keras.layers, or our own
-    theirs = {alias for alias in dir(layers) if getattr(layers, alias) is keras_class(cls)}
+    prefix = "ops." if issubclass(cls, Function) else ""
+    theirs = {prefix + alias for alias in dir(layers) if getattr(layers, alias) is keras_class(cls)}
     assert {name, *cls.aliases} == theirs
     assert all(OPS[alias] is cls for alias in theirs)
 
@@ -101,11 +103,22 @@ def outside(cls: type[Op]) -> set[str]:
     return {*cls.call_arguments, *getattr(cls, "extras", ())}
 
 
-def constructor(cls: Callable[..., object]) -> dict[str, inspect.Parameter]:
-    """The named parameters of a Keras class, without those that every layer has."""
-    parameters = inspect.signature(cls).parameters.values()
+def no_arguments(cls: type[Op]) -> set[str]:
+    """Fields that are no arguments of the constructor, or that all layers have; of a function, those for tensors."""
+    if not issubclass(cls, Function):
+        return {*BASE, *cls.call_arguments}
+    return {*cls.operands} if issubclass(cls, Tensors) else set()
+
+
+def constructor(cls: type[Op]) -> dict[str, inspect.Parameter]:
+    """The named parameters of a Keras class without those that every layer has; of a function, without its tensors."""
+    parameters = list(inspect.signature(keras_class(cls)).parameters.values())
     variadic = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
-    return {p.name: p for p in parameters if p.kind not in variadic and p.name not in BASE}
+    named = [p for p in parameters if p.kind not in variadic and (issubclass(cls, Function) or p.name not in BASE)]
+    if issubclass(cls, Tensors):
+        assert [p.name for p in named[: len(cls.operands)]] == [*cls.operands]
+    tensors = 0 if not issubclass(cls, Function) else len(cls.operands) if issubclass(cls, Tensors) else 1
+    return {p.name: p for p in named[tensors:]}
 
 
 def canonical(cls: type[Op], argument: str, value: object) -> object:
@@ -191,6 +204,8 @@ def compare(name: str, draw: Draw, precision: str) -> bool:
         assert signature.output.shape == theirs.output.shape[1:]
         assert signature.output.dtype == theirs.output.dtype
     known = all(None not in shape for shape, _ in draw.inputs.values())
+    if issubclass(UNIQUE[name], Function) and signature.output is not None and known:
+        assert run(UNIQUE[name], draw) == (signature.output.shape, signature.output.dtype), "what a batch gives"
     if signature.output is not None and known:
         assert signature.flops is not None and signature.flops >= 0
     if theirs.layer is None:
@@ -247,12 +262,25 @@ def built(cls: type[Op], draw: Draw) -> Built | Exception:
     tensors = {key: keras.Input(shape, dtype=dtype) for key, (shape, dtype) in draw.inputs.items()}
     calls = {key: value for key, value in draw.args.items() if key in cls.call_arguments}
     try:
+        if issubclass(cls, Function):
+            return Built(None, call(cls, keras_class(cls), tensors, draw.args))
         layer = made(cls, draw.args)
         if not isinstance(layer, keras.Layer):  # keras.Input is a function that gives the tensor itself
             return Built(None, layer)
         return Built(layer, call(cls, layer, tensors, calls))
     except Exception as error:  # Keras refuses with whatever comes to hand, IndexError included
         return error
+
+
+def run(cls: type[Op], draw: Draw) -> tuple[Shape, str]:
+    """The shape, without the batch, and the dtype that a function gives for a batch; its size is that of no axis."""
+    import keras
+
+    batch = 11
+    arrays = {key: keras.ops.ones((batch, *shape), dtype) for key, (shape, dtype) in draw.inputs.items()}
+    y = call(cls, keras_class(cls), arrays, draw.args)
+    assert y.shape[0] == batch
+    return tuple(y.shape[1:]), keras.backend.standardize_dtype(y.dtype)
 
 
 def made(cls: type[Op], args: Mapping[str, object]) -> Any:
@@ -264,6 +292,8 @@ def call(cls: type[Op], layer: Any, tensors: Mapping[str, Any], arguments: Mappi
     values = list(tensors.values())
     if cls.arity == "many" or getattr(cls, "listed", False):
         return layer(values, **arguments)
+    if cls.arity == "named" and issubclass(cls, Function):
+        return layer(**tensors, **arguments)
     if cls.arity == "named":
         first, *_ = tensors
         return layer(tensors[first], **{key: x for key, x in tensors.items() if key != first}, **arguments)
