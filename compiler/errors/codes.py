@@ -99,4 +99,5 @@ CODES: dict[str, str] = {
     "E901": "file from elsewhere that cannot be read",
     "E902": "content that is refused",
     "E903": "file over the limits",
+    "E904": "weights that do not fit",
 }

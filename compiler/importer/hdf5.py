@@ -36,16 +36,16 @@ def arrays(asked: dict[str, Any]) -> dict[str, Any]:
     """Copy the wanted arrays, one after another, into the file `asked["to"]`; gives their dtypes in that order.
 
     Raises:
-        Refused: E901, one is missing or has another shape; and as for `inventory`.
+        Refused: E904, one is missing or has another shape; and as for `inventory`.
     """
     source = _file(asked)
     found = _walk(source)
     wanted: dict[str, list[int]] = asked["wanted"]
     for path, shape in wanted.items():
         if path not in found:
-            raise Refused("E901", f"has no array {path!r}")
+            raise Refused("E904", f"has no array {path!r}")
         if found[path].shape != shape:
-            raise Refused("E901", f"has the array {path!r} of shape {found[path].shape}, not {shape}")
+            raise Refused("E904", f"has the array {path!r} of shape {found[path].shape}, not {shape}")
     with source.open("rb") as file, Path(asked["to"]).open("wb") as out:
         for path in wanted:
             _copy(file, out, found[path])

@@ -80,7 +80,7 @@ def arrays(path: Path, wanted: Mapping[str, Shape], place: Place | None = None) 
         place: where the user names the file, for faults; the file itself by default.
 
     Raises:
-        ConfigError: E901, an array is missing or has another shape; and as for `inventory`.
+        ConfigError: E904, an array is missing or has another shape; and as for `inventory`.
     """
     import numpy as np
 

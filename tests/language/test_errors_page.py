@@ -12,10 +12,12 @@ import pytest
 
 from compiler.errors import CODES, ConfigError, render
 from compiler.importer.archive import read_config
+from compiler.importer.transfer import transfer
 from compiler.runtime.data.load import load
 from compiler.runtime.job import plan
 from compiler.spec.compose import compose
 from compiler.spec.overrides import for_hydra
+from tests.language.models import graph_of
 from tests.pages import ROOT, Example, by_commands, consoles
 
 Says = Callable[[Example, Callable[[list[str]], str]], None]
@@ -50,7 +52,9 @@ def test_data_have_the_fault_that_the_page_says(example: Example, says: Says) ->
 def faults_of_files(words: list[str]) -> str:
     """What reading the file prints that `python -m compiler import FILE` names."""
     with pytest.raises(ConfigError) as refusal:
-        read_config(Path(words[3]))
+        config = read_config(Path(words[3]))
+        graph = graph_of("{input: [4], layers: [{op: Dense, units: 3, name: head}]}")
+        transfer(Path(words[3]), config, {"head": ("head",)}, graph, Path(words[-1]))
     return render(refusal.value.faults)
 
 
