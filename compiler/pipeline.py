@@ -9,6 +9,7 @@ from compiler.errors import Diagnostics
 from compiler.expand import expand
 from compiler.ir import CheckedGraph
 from compiler.lower import lower
+from compiler.recipes import check_recipes
 from compiler.spec.located import Map, warn_of_traps
 from compiler.spec.parse import LoadModel, no_models, parse_model
 
@@ -41,5 +42,6 @@ def compile_model(source: ModelSource, diagnostics: Diagnostics) -> CheckedGraph
     lowered = lower(expanded, diagnostics)
     graph = check(lowered, diagnostics, source.precision)
     check_limits(graph, source.limits, source.limits_section, diagnostics)
+    check_recipes(lowered, graph, diagnostics)
     warn_of_traps(source.tree, diagnostics)
     return graph

@@ -69,6 +69,7 @@ CODES: dict[str, str] = {
     "E410": "sizes that do not match",
     "E411": "undefined dimension",
     "E412": "wrong input dtype",
+    "W413": "self-normalising network that misses a part",
     # budgets
     "E501": "too many parameters",
     "E502": "too many FLOPs",

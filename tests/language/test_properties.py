@@ -19,7 +19,7 @@ from tests.language.models import graph_of, loads
 # --- against unrolling by hand ---------------------------------------------------------------
 # Every layer is a Dense of 4 units on 4 features, so that all shapes fit; activations tell the layers apart.
 
-ACTIVATIONS = ("relu", "tanh", "selu", "elu")
+ACTIVATIONS = ("relu", "tanh", "silu", "elu")
 VARIABLES = {"v": "softplus", "n": 2, "flag": True, "off": False}
 BLOCKS = ("first", "second")
 
