@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from compiler.errors import Diagnostics, Note, Place
+from compiler.errors import Diagnostics, Note, Place, Source
 from compiler.expand import Layer
-from compiler.ir import CheckedGraph, CheckedNode, Node, Operand, TensorType, shape_text
+from compiler.ir import CheckedGraph, CheckedNode, Graph, Node, Operand, TensorType, shape_text
 from compiler.lower import Lowered, Wired
 from compiler.ops import Mismatch, NamedOp, Op, Signature
 from compiler.ops.base import dims
 from compiler.ops.functions.base import Function
 from compiler.settings import MaybePositiveInt, PositiveInt, Settings, non_defaults
 from compiler.spec.layers import find_op
-from compiler.spec.located import Map, at, notes_of, validated
+from compiler.spec.located import Map, at, located, notes_of, validated
 
 
 class Limits(Settings):
@@ -55,6 +55,21 @@ def check(model: Lowered, diagnostics: Diagnostics, precision: str = "float32") 
     known: dict[str, _Known] = {}
     nodes = tuple(_node(wired, known, diagnostics, precision) for wired in model.layers)
     return CheckedGraph(nodes, model.outputs, precision)
+
+
+def check_again(graph: Graph, diagnostics: Diagnostics, precision: str = "float32") -> CheckedGraph:
+    """Infer everything anew for a graph that no file describes, such as a pass leaves it."""
+    checked = check(Lowered(tuple(map(_wired, graph)), graph.outputs), diagnostics, precision)
+    pairs = zip(checked, graph, strict=True)
+    return replace(checked, nodes=tuple(replace(new, node=replace(new.node, place=old.place)) for new, old in pairs))
+
+
+def _wired(node: Node) -> Wired:
+    """The node as lowering would have it; one without a place stands nowhere."""
+    place = node.place or Place(Source("graph", ""), 1, 1)
+    args = located(node.args, place)
+    assert isinstance(args, Map)
+    return Wired(Layer(node.name, node.op, args, None, place, node.trail, node.shares), node.inputs)
 
 
 def _node(wired: Wired, known: dict[str, _Known], diagnostics: Diagnostics, precision: str) -> CheckedNode:

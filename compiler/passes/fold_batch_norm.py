@@ -1,0 +1,39 @@
+"""The pass `fold_batch_norm`: batch normalisation goes into the convolution or dense layer before it.
+
+At inference it is gamma * (x - mean) / sqrt(variance + epsilon) + beta, by moving averages: one multiply-add a channel,
+which kernel and bias can do. Jacob et al. 2018, arXiv 1712.05877, section 3.2.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from compiler.ir import CheckedGraph, CheckedNode
+from compiler.ops import OPS
+from compiler.passes.affine import Affine, folded
+from compiler.settings import validate
+
+if TYPE_CHECKING:
+    from compiler.passes.affine import Array
+    from compiler.passes.rewriting import Arrays, Rewritten, Weights
+
+
+def fold_batch_norm(graph: CheckedGraph, weights: Weights | None) -> Rewritten:
+    """Fold BatchNormalization into the layer that it follows."""
+    return folded(graph, weights, {"BatchNormalization": Affine(_axis, True, _scale_and_shift)})
+
+
+def _axis(checked: CheckedNode) -> int:
+    return cast(int, checked.node.args.get("axis", -1))
+
+
+def _scale_and_shift(checked: CheckedNode, arrays: Arrays) -> tuple[Array, Array]:
+    import numpy as np
+
+    norm: Any = validate(OPS[checked.node.op], checked.node.args)
+    given = [array.astype(np.float64) for array in arrays]
+    gamma = given.pop(0) if norm.scale else 1.0
+    beta = given.pop(0) if norm.center else 0.0
+    mean, variance = given[:2]  # with `renorm` more statistics follow, which only training uses
+    scale = gamma / np.sqrt(variance + norm.epsilon)
+    return scale, beta - mean * scale
