@@ -1,22 +1,28 @@
-"""The commands: `python -m compiler check|show|emit|schema ... [OVERRIDES]`, and `lamina` where it is installed.
+"""The commands: `python -m compiler check|show|emit|schema|export ...`, and `lamina` where it is installed.
 
-None of them imports TensorFlow or Keras, but for `train`.
+None of them imports TensorFlow or Keras, but for `export` and `train`.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from compiler.errors import ConfigError, Diagnostics, Fault
+from compiler.errors import ConfigError, Diagnostics, Fault, did_you_mean
 from compiler.ir import CheckedGraph, graph_text
 from compiler.runtime.cli import reporting_faults
 from compiler.runtime.job import Plan, plan
 from compiler.spec.compose import CONFIG_NAME, compose, load_plugins
 from compiler.spec.overrides import for_hydra
+
+if TYPE_CHECKING:
+    from compiler.passes import Pass
 
 Report = Callable[[Iterable[Fault]], None]
 """Prints warnings."""
@@ -33,16 +39,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     strange = [text for text in more if text.startswith("-")]
     if strange:
         parser.error(f"unknown option {strange[0]}")
-    if more and "overrides" not in args:
+    listed = next((name for name in ("overrides", "settings") if name in args), None)
+    if more and listed is None:
         parser.error(f"this command takes no overrides (got {more[0]})")
-    if more:
-        args.overrides += more  # those behind an option
+    if listed:
+        getattr(args, listed).extend(more)  # those behind an option
     with reporting_faults(as_data=args.json) as report:
-        _write(args.run(args, report), args.output)
+        text = args.run(args, report)
+        _write(text, None if args.run is _export else args.output)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="lamina", description="Check, show and emit models; train them.")
+    parser = argparse.ArgumentParser(prog="lamina", description="Check, show, emit and export models; train them.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     check = commands.add_parser("check", help="faults, or one line of totals")
     check.set_defaults(run=_check)
@@ -53,17 +61,33 @@ def _parser() -> argparse.ArgumentParser:
     emit.set_defaults(run=_emit)
     schema = commands.add_parser("schema", help="the JSON Schema of model files, for completion in editors")
     schema.set_defaults(run=_schema, json=False)
-    schema.add_argument("--config-dir", type=Path, help="a folder of your own configuration")
     schema.add_argument("--config-name", help="your own top config: the layers of its plugins are in the schema too")
-    schema.add_argument("-o", "--output", type=Path, help="write to a file")
+    export = commands.add_parser("export", help="a saved run's model as a file to deploy")
+    export.set_defaults(run=_export)
+    export.add_argument("settings", nargs="*", metavar="KEY=VALUE", help="run=DIR to=keras|saved_model")
+    export.add_argument("--config-name", help="your own top config, whose plugins the model needs")
     commands.add_parser("train", help="train.py", add_help=False)
     for command in (check, show, emit):
         command.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="Hydra overrides, e.g. model=mlp")
-        command.add_argument("--config-dir", type=Path, help="a folder of your own configuration")
         command.add_argument("--config-name", default=CONFIG_NAME, help="the top config (default: config)")
-        command.add_argument("-o", "--output", type=Path, help="write to a file")
+    for command in (check, show, emit, export):
+        default = "inference" if command is export else "none"
+        passes = f"passes to run, with commas between; 'inference' is all (default: {default})"
+        command.add_argument("--passes", type=_passes, default=default, metavar="NAMES", help=passes)
         command.add_argument("--json", action="store_true", help="for programs: results and faults as JSON")
+    for command in (check, show, emit, schema, export):
+        command.add_argument("--config-dir", type=Path, help="a folder of your own configuration")
+        command.add_argument("-o", "--output", type=Path, help="write to a file (export: the run's name by default)")
     return parser
+
+
+def _passes(text: str) -> Mapping[str, Pass]:
+    from compiler.passes import chosen
+
+    try:
+        return chosen(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _planned(args: argparse.Namespace, report: Report, *, together: bool = False) -> Plan:
@@ -71,7 +95,11 @@ def _planned(args: argparse.Namespace, report: Report, *, together: bool = False
     job = plan(compose(for_hydra(args.overrides), args.config_dir, args.config_name), together=together)
     if not args.json:
         report(job.warnings)
-    return job
+    if not args.passes:
+        return job
+    from compiler.passes import run_passes
+
+    return replace(job, graph=run_passes(args.passes, job.graph)[0])
 
 
 def _check(args: argparse.Namespace, report: Report) -> str:
@@ -146,11 +174,56 @@ FORMS: dict[str, Callable[[Plan], str]] = {
 def _schema(args: argparse.Namespace, report: Report) -> str:
     from compiler.targets.schema import schema_text
 
-    if args.config_dir or args.config_name:  # else no configuration is read: the schema is of the language
+    _load_plugins(args)
+    return schema_text()
+
+
+def _load_plugins(args: argparse.Namespace) -> None:
+    """Import the plugins of the user's own configuration, if the command line names one."""
+    if args.config_dir or args.config_name:
         diagnostics = Diagnostics()
         load_plugins(compose((), args.config_dir, args.config_name or CONFIG_NAME), diagnostics)
         diagnostics.raise_errors()
-    return schema_text()
+
+
+def _export(args: argparse.Namespace, report: Report) -> str:
+    from compiler.runtime.forms import target
+    from compiler.runtime.frozen import frozen_graph
+    from compiler.runtime.quiet import quiet
+    from compiler.runtime.run import read_run
+
+    given = _pairs(args.settings, "export", {"run": "DIR", "to": "keras"})
+    _load_plugins(args)
+    run = read_run(Path(given["run"]), verify=False)
+    path = target(given["to"], str(run.record.get("name") or "model"), args.output)
+    graph = frozen_graph(run)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with quiet():
+        from compiler.runtime.export import export
+
+        done = export(run, graph, args.passes, given["to"], path)
+    if args.json:
+        return _json({**asdict(done), "path": str(path)})
+    return (
+        f"{done.layers[0]} layers became {done.layers[1]}; outputs differ by {done.difference:.1e} at most "
+        f"on {done.rows} (the largest is {done.largest:.2g})\n{path}\n"
+    )
+
+
+def _pairs(words: Iterable[str], command: str, keys: Mapping[str, str]) -> dict[str, str]:
+    """The settings KEY=VALUE of a command; `keys` has an example of each, and all are needed."""
+    usage = " ".join(f"{key}={value}" for key, value in keys.items())
+    given: dict[str, str] = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not equals or key not in keys:
+            raise ConfigError([Fault("E007", f"{command} takes {usage} (got {word!r})", hint=did_you_mean(key, keys))])
+        given[key] = value
+    missing = [key for key in keys if not given.get(key)]
+    if missing:
+        message = f"{command} needs {missing[0]}={keys[missing[0]]}"
+        raise ConfigError([Fault("E007", message, hint=f"{command} {usage}")])
+    return given
 
 
 def _totals(graph: CheckedGraph) -> dict[str, object]:

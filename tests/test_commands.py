@@ -22,6 +22,8 @@ COMMANDS = (
     ["emit", "mermaid"],
     ["emit", "svg"],
     ["emit", "python"],
+    ["emit", "ir", "--passes", "inference"],
+    ["show", "--passes", "fold_batch_norm"],
 )
 
 WITHOUT_KERAS = """
@@ -93,6 +95,45 @@ def test_faults_as_json_have_their_places(capsys: pytest.CaptureFixture[str]) ->
     faults = json.loads(capsys.readouterr().out)["faults"]
     assert {fault["place"].get("override") for fault in faults} == {"model.vars.width=-1", "train.epochs=0"}
     assert {fault["code"] for fault in faults} == {"E107"}
+
+
+def test_a_pass_must_be_known(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["emit", "ir", "model=mlp", "--passes", "fold"])
+    assert stop.value.code == 2
+    assert "argument --passes: no pass 'fold': one of remove_dropout, " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("words", "fault"), [
+    ("", "error[E007]: export needs run=DIR\n  hint: export run=DIR to=keras"),
+    ("run=. to", "error[E007]: export takes run=DIR to=keras (got 'to')"),
+    ("rum=. to=keras", "error[E007]: export takes run=DIR to=keras (got 'rum=.')\n  hint: did you mean 'run'?"),
+    ("run=. to=keras", "error[E803]: '.' is not a run: it has no run.json"),
+    ("run=a to=onnx", "error[E117]: unknown form 'onnx'\n  hint: one of keras, saved_model"),
+    ("run=a to=keras -o a.h5", "error[E006]: cannot write 'a.h5': the name of this form ends with .keras"),
+    ("run=a to=keras -o a/b/c.keras", "error[E006]: cannot write 'a/b/c.keras': there is no folder 'a/b'"),
+    ("run=a to=saved_model -o a", "error[E006]: cannot write 'a': it exists already"),
+])  # fmt: skip
+def test_what_export_cannot_do(
+    words: str, fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a").mkdir()
+    record = '{"schema": 1, "status": "complete", "kind": "keras", "name": "a", "metrics": {}, "artefacts": {}}'
+    (tmp_path / "a" / "run.json").write_text(record)
+    with pytest.raises(SystemExit) as stop:
+        main(["export", *words.split()])
+    assert stop.value.code == 2
+    assert capsys.readouterr().err.startswith(fault)
+    assert [path.name for path in tmp_path.rglob("*")] == ["a", "run.json"]
+
+
+def test_export_looks_at_the_run_before_it_imports_keras(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", WITHOUT_KERAS, "export", "run=nowhere", "to=keras"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=tmp_path, env=_environment())
+    assert (done.returncode, done.stderr.partition("\n")[0]) == (
+        2, "error[E803]: 'nowhere' is not a run: it has no run.json",
+    )  # fmt: skip
 
 
 def test_totals_as_json_agree_with_the_table(capsys: pytest.CaptureFixture[str]) -> None:

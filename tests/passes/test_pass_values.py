@@ -51,7 +51,8 @@ def settle(model: Any, x: list[np.ndarray]) -> None:
     for made in model.layers:
         if isinstance(made, keras.layers.BatchNormalization):
             made.momentum = 0.0
-            made.gamma.assign(np.random.default_rng(2).uniform(0.5, 1.5, made.gamma.shape))
+            gamma: Any = made.gamma
+            gamma.assign(np.random.default_rng(2).uniform(0.5, 1.5, gamma.shape))
     model(x[0], training=True)
 
 
@@ -131,8 +132,8 @@ def test_each_linear_layer_takes_a_normalisation_in(
     first = channels == "channels_first"
     if first and op == "Dense":
         return
-    bias = {"use_bias": first, "bias_initializer": "ones"}  # with one and without
-    turned = {"data_format": channels} if first else {}
+    bias: dict[str, Any] = {"use_bias": first, "bias_initializer": "ones"}  # with one and without
+    turned: dict[str, Any] = {"data_format": channels} if first else {}
     graph = checked(
         node("input", "Input", shape=[shape[-1], *shape[:-1]] if first else shape),
         node("layer", op, "input", **args, **bias, **turned),

@@ -151,7 +151,7 @@ def test_calls_of_one_pair_fold_together() -> None:
 
 def test_the_next_call_inherits_the_weights() -> None:
     """The first call of `norm` goes into `one`; the others stay, and with them the statistics."""
-    dense = {"units": 4}
+    dense: dict[str, Any] = {"units": 4}
     graph = checked(
         node("input", "Input", shape=[4]),
         node("one", "Dense", "input", **dense), node("norm", "BatchNormalization", "one"),

@@ -54,6 +54,12 @@ class Run:
         """Metrics by split and name: `run.metrics["val"]["loss"]`."""
         return self.record.get("metrics", {})
 
+    def section(self, name: str) -> dict[str, Any]:
+        """The resolved section `name` (``train``, ``data``) of the configuration; empty where the run kept none."""
+        config: Any = self.record.get("config")
+        found: Any = cast(dict[str, Any], config).get(name) if isinstance(config, dict) else None
+        return cast(dict[str, Any], found) if isinstance(found, dict) else {}
+
     @property
     def artefacts(self) -> dict[str, Artefact]:
         """What the run saved, by name."""
