@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 
 def fold_batch_norm(graph: CheckedGraph, weights: Weights | None) -> Rewritten:
-    """Fold BatchNormalization into the layer that it follows."""
-    return folded(graph, weights, {"BatchNormalization": Affine(_axis, True, _scale_and_shift)})
+    """Fold BatchNormalization and BatchRenormalization, which differ in training only, into the layer before them."""
+    rule = Affine(_axis, True, _scale_and_shift)
+    return folded(graph, weights, {"BatchNormalization": rule, "BatchRenormalization": rule})
 
 
 def _axis(checked: CheckedNode) -> int:
@@ -34,6 +35,6 @@ def _scale_and_shift(checked: CheckedNode, arrays: Arrays) -> tuple[Array, Array
     given = [array.astype(np.float64) for array in arrays]
     gamma = given.pop(0) if norm.scale else 1.0
     beta = given.pop(0) if norm.center else 0.0
-    mean, variance = given[:2]  # with `renorm` more statistics follow, which only training uses
+    mean, variance = given[:2]  # what follows, as with `renorm`, is for training
     scale = gamma / np.sqrt(variance + norm.epsilon)
     return scale, beta - mean * scale

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 TRAINING_ONLY = (
     "ActivityRegularization", "AlphaDropout", "Dropout", "GaussianDropout", "GaussianNoise", "SpatialDropout1D",
-    "SpatialDropout2D", "SpatialDropout3D",
+    "SpatialDropout2D", "SpatialDropout3D", "StochasticDepth",
 )  # fmt: skip
 """Layers that pass on tensor and mask when they are not trained."""
 

@@ -154,7 +154,7 @@ def test_every_form_of_batch_normalisation(args: dict[str, Any]) -> None:
         node("input", "Input", shape=[6, 6, 3]),
         node("conv", "Conv2D", "input", filters=4, kernel_size=3, use_bias=False),
         node("norm", "BatchNormalization", "conv", **args),
-        node("again", "BatchNormalization", "norm"),
+        node("again", "BatchRenormalization", "norm"),
         node("scale", "LayerScale", "again"),
     )
     assert ops(folded(graph)) == ["Conv2D"]

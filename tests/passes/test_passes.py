@@ -94,7 +94,7 @@ def test_a_name_that_no_pass_has() -> None:
 
 
 def test_there_is_a_decision_on_each_layer_that_trains_only() -> None:
-    families = f"{FAMILIES['regularization']} {FAMILIES['augmentation']}".split()
+    families = " ".join(FAMILIES[name] for name in ("regularization", "stochastic_depth", "augmentation")).split()
     assert {*families} - {*TRAINING_ONLY, *AUGMENTATION} == {"RandomCrop"}, "which resizes at inference"
 
 
