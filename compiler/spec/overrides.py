@@ -20,11 +20,13 @@ def for_hydra(overrides: Sequence[str]) -> list[str]:
     lays `model.*` over it.
     """
     unquoted = [_unquoted_keys(text) for text in overrides]
-    if not any(re.fullmatch(r"\++model_file=.+|model_file=(?!null$).+", text) for text in unquoted):
+    given = [i for i, text in enumerate(unquoted) if re.fullmatch(r"\++model_file=.+|model_file=(?!null$).+", text)]
+    if not given:
         return unquoted
     rewritten = ["++" + text.lstrip("+") if text.lstrip("+").startswith("model.") else text for text in unquoted]
     chosen = any(text.startswith(("model=", "~model")) for text in unquoted)
-    return rewritten if chosen else [*rewritten, "~model"]
+    # beside its reason: Hydra's own parser takes no override behind flags that stand behind overrides
+    return rewritten if chosen else [*rewritten[: given[0]], "~model", *rewritten[given[0] :]]
 
 
 def model_files(overrides: Sequence[str]) -> list[Override]:

@@ -1,12 +1,14 @@
-"""What the tests of docs/errors.md share."""
+"""What the tests of the pages share."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from compiler.ops import OPS
 from tests.pages import ROOT, Example, as_shown
 
 
@@ -23,3 +25,17 @@ def says(
         page_shows(example, as_shown(example, say).replace(str(tmp_path), "/data/lamina"))
 
     return compare
+
+
+@pytest.fixture
+def own_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty folder to work in, from which modules can be imported; what they register is forgotten behind."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    before, modules = dict(OPS), set(sys.modules)
+    yield tmp_path
+    for name in set(OPS) - set(before):
+        del OPS[name]
+    for name in set(sys.modules) - modules:
+        if str(tmp_path) in str(getattr(sys.modules[name], "__file__", "")):
+            del sys.modules[name]

@@ -5,33 +5,22 @@ The page is the golden: `--update-goldens` writes what the commands print now in
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from compiler.errors import render
-from compiler.ops import OPS
 from tests.language.models import compile_file
 from tests.pages import ROOT, Example, as_shown, consoles, examples
 
 PAGE = ROOT / "docs/language.md"
-MODELS = [block for block in examples(PAGE) if block.language == "yaml" and "mine.yaml" not in block.path]
+MODELS = [block for block in examples(PAGE) if block.language == "yaml"]
 
 
 @pytest.fixture(autouse=True)
-def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Modules can be imported from the folder, as `python -m` does; what they register is forgotten behind."""
+def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    before, modules = dict(OPS), set(sys.modules)
-    yield
-    for name in set(OPS) - set(before):
-        del OPS[name]
-    for name in set(sys.modules) - modules:
-        if str(tmp_path) in str(getattr(sys.modules[name], "__file__", "")):
-            del sys.modules[name]
 
 
 @pytest.mark.parametrize("example", MODELS, ids=str)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import keras
@@ -12,7 +10,6 @@ import pytest
 
 from compiler.errors import Diagnostics, render
 from compiler.ir import CheckedGraph, TensorType
-from compiler.ops import OPS
 from compiler.pipeline import ModelSource, compile_model
 from compiler.spec.compose import compose
 from compiler.spec.overrides import for_hydra
@@ -27,17 +24,9 @@ SMALL = 3_000_000  # parameters up to which a forward pass is run
 
 
 @pytest.fixture(autouse=True)
-def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Plugins can be imported from the folder; what they register is forgotten behind."""
+def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     keras.backend.clear_session()
     monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    before = dict(OPS)
-    yield
-    for name in set(OPS) - set(before):
-        del OPS[name]
-    for name in ("swish_op", "swish_layer"):
-        sys.modules.pop(name, None)
 
 
 def drawn(kind: TensorType, rows: int) -> np.ndarray:

@@ -24,6 +24,7 @@ from compiler.spec.parse import PATCH_ACTIONS
 from compiler.spec.reader import FOREIGN, OWN, read_tree
 from compiler.targets.schema import model_schema, schema_text
 from tests.language.faulty_models import CASES
+from tests.language.test_adding_a_layer_page import MODEL as SWISH
 from tests.language.test_diagnostics import faults_of
 from tests.language.test_errors_page import EXAMPLES
 from tests.language.test_language_page import MODELS
@@ -131,9 +132,8 @@ def test_the_command_takes_no_overrides(capsys: pytest.CaptureFixture[str]) -> N
 def test_layers_of_the_users_own_are_in_the_schema_of_their_config(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (own,) = (example for example in MODELS if "op: Swish" in example.body)
-    assert not accepts(loaded(own.body))
-    own.make_files(tmp_path)
+    assert not accepts(loaded(SWISH.body))
+    SWISH.make_files(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     try:
         main(["schema", "--config-dir", str(tmp_path / "conf"), "--config-name", "mine"])
@@ -141,8 +141,8 @@ def test_layers_of_the_users_own_are_in_the_schema_of_their_config(
         OPS.pop("Swish", None)
         sys.modules.pop("swish_op", None)
     theirs = json.loads(capsys.readouterr().out)
-    assert Draft7Validator(theirs).is_valid(loaded(own.body))
-    assert not Draft7Validator(theirs).is_valid(loaded(own.body.replace("beta", "bata")))
+    assert Draft7Validator(theirs).is_valid(loaded(SWISH.body))
+    assert not Draft7Validator(theirs).is_valid(loaded(SWISH.body.replace("beta", "bata")))
 
 
 def _environment() -> dict[str, str]:
@@ -152,7 +152,7 @@ def _environment() -> dict[str, str]:
 # --- whole files -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("example", [example for example in MODELS if "Swish" not in example.body], ids=str)
+@pytest.mark.parametrize("example", MODELS, ids=str)
 def test_a_model_of_the_language_page_passes(example: Any) -> None:
     assert [error.message for error in Draft7Validator(SCHEMA).iter_errors(loaded(example.body))] == []
 
