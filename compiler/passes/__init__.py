@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from compiler.passes.fold_batch_norm import fold_batch_norm
-from compiler.passes.fold_layer_scale import fold_layer_scale
 from compiler.passes.fuse_activations import fuse_activations
 from compiler.passes.remove_dropout import remove_dropout
 from compiler.passes.remove_identities import remove_identities
@@ -23,7 +22,6 @@ PASSES: Mapping[str, Pass] = {
     "remove_dropout": remove_dropout,
     "remove_identities": remove_identities,
     "fold_batch_norm": fold_batch_norm,
-    "fold_layer_scale": fold_layer_scale,
     "fuse_activations": fuse_activations,
 }
 """Every pass by name, in the order in which `inference` runs them."""

@@ -1,7 +1,7 @@
-"""The pass `fold_batch_norm`: batch normalisation goes into the convolution or dense layer before it.
+"""The pass `fold_batch_norm`: batch normalisation goes into the convolution or dense layer before it, LayerScale too.
 
-At inference it is gamma * (x - mean) / sqrt(variance + epsilon) + beta, by moving averages: one multiply-add a channel,
-which kernel and bias can do. Jacob et al. 2018, arXiv 1712.05877, section 3.2.
+At inference a normalisation is gamma * (x - mean) / sqrt(variance + epsilon) + beta, by moving averages: one
+multiply-add a channel, which kernel and bias can do. Jacob et al. 2018, arXiv 1712.05877, section 3.2.
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 
 
 def fold_batch_norm(graph: CheckedGraph, weights: Weights | None) -> Rewritten:
-    """Fold BatchNormalization and BatchRenormalization, which differ in training only, into the layer before them."""
-    rule = Affine(_axis, True, _scale_and_shift)
-    return folded(graph, weights, {"BatchNormalization": rule, "BatchRenormalization": rule})
+    """Fold what multiplies channels, and adds to them, into the layer that makes them, however many stand in a row."""
+    norm = Affine(_axis, True, _scale_and_shift)  # a renormalisation differs in training only
+    scale = Affine(lambda _: -1, False, _gammas)
+    affine = {"BatchNormalization": norm, "BatchRenormalization": norm, "LayerScale": scale}
+    return folded(graph, weights, affine)
 
 
 def _axis(checked: CheckedNode) -> int:
@@ -38,3 +40,8 @@ def _scale_and_shift(checked: CheckedNode, arrays: Arrays) -> tuple[Array, Array
     mean, variance = given[:2]  # what follows, as with `renorm`, is for training
     scale = gamma / np.sqrt(variance + norm.epsilon)
     return scale, beta - mean * scale
+
+
+def _gammas(checked: CheckedNode, arrays: Arrays) -> tuple[Array, Array]:
+    (gamma,) = arrays
+    return gamma.astype("float64"), 0.0 * gamma

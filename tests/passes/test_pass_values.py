@@ -156,6 +156,7 @@ def test_every_form_of_batch_normalisation(args: dict[str, Any]) -> None:
         node("norm", "BatchNormalization", "conv", **args),
         node("again", "BatchRenormalization", "norm"),
         node("scale", "LayerScale", "again"),
+        node("last", "BatchNormalization", "scale"),
     )
     assert ops(folded(graph)) == ["Conv2D"]
 
