@@ -1,6 +1,6 @@
-"""The commands: `python -m compiler check|show|emit|schema|export ...`, and `lamina` where it is installed.
+"""The commands: `python -m compiler check|show|emit|schema|import|export ...`, and `lamina` where it is installed.
 
-None of them imports TensorFlow or Keras, but for `export` and `train`.
+None of them imports TensorFlow or Keras, but for `export`, `train`, and `import` of keras.applications or weights.
 """
 
 from __future__ import annotations
@@ -62,6 +62,11 @@ def _parser() -> argparse.ArgumentParser:
     schema = commands.add_parser("schema", help="the JSON Schema of model files, for completion in editors")
     schema.set_defaults(run=_schema, json=False)
     schema.add_argument("--config-name", help="your own top config: the layers of its plugins are in the schema too")
+    imports = commands.add_parser("import", help="a model file from a Keras model")
+    imports.set_defaults(run=_import, json=False)
+    imports.add_argument("source", help="a .keras file, a JSON config of Keras's, or keras.applications:NAME")
+    imports.add_argument("-o", "--output", type=Path, help="write to a file, and print the model's totals")
+    imports.add_argument("-w", "--weights", type=Path, help="write the weights too, to a .weights.h5 file")
     export = commands.add_parser("export", help="a saved run's model as a file to deploy")
     export.set_defaults(run=_export)
     export.add_argument("settings", nargs="*", metavar="KEY=VALUE", help="run=DIR to=keras|saved_model")
@@ -224,6 +229,20 @@ def _pairs(words: Iterable[str], command: str, keys: Mapping[str, str]) -> dict[
         message = f"{command} needs {missing[0]}={keys[missing[0]]}"
         raise ConfigError([Fault("E007", message, hint=f"{command} {usage}")])
     return given
+
+
+def _import(args: argparse.Namespace, report: Report) -> str:
+    from compiler.importer.command import import_model
+    from compiler.runtime.quiet import quiet
+
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with quiet():
+        model = import_model(args.source, args.weights)
+    if args.output:
+        from compiler.targets.table import totals_line
+
+        print(totals_line(model.graph, args.output.stem))
+    return model.text
 
 
 def _totals(graph: CheckedGraph) -> dict[str, object]:

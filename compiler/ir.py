@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from compiler.errors import Place
 
@@ -186,7 +186,7 @@ class CheckedGraph:
 
     @property
     def hash(self) -> str:
-        """sha256 of the canonical text, names left out: equal for models that compute the same in the same order."""
+        """sha256 of the canonical text: equal for models that differ in names, or in the order of what stands apart."""
         return hashlib.sha256((canonical_text(self.graph) + self.precision).encode()).hexdigest()
 
 
@@ -219,12 +219,45 @@ def graph_text(graph: CheckedGraph) -> str:
     return "\n".join([*lines, f"  return {returns}", "}"]) + "\n"
 
 
+def canonical(graph: Graph) -> tuple[Node, ...]:
+    """The nodes in the one order that only the edges decide: the inputs, then each node behind what enters it.
+
+    It is that of a walk from the outputs on through each node's operands in turn, as Keras too numbers layers. Of the
+    calls of a shared layer the first one in this order is the one that the others share.
+    """
+    by_name = {node.name: node for node in graph.nodes}
+    order: dict[str, None] = dict.fromkeys(node.name for node in graph.inputs)
+    stack = [(output.node, False) for output in reversed(graph.outputs)]
+    while stack:
+        name, entered = stack.pop()
+        if entered:
+            order[name] = None
+        elif name not in order:
+            stack.append((name, True))
+            stack += [(operand.node, False) for operand in reversed(by_name[name].inputs)]
+    first: dict[str, str] = {}
+    nodes: list[Node] = []
+    for name in order:
+        node = by_name[name]
+        owner = first.setdefault(lender(node, by_name), name)
+        nodes.append(replace(node, shares=None if owner == name else owner))
+    return tuple(nodes)
+
+
+def lender(node: Node, by_name: Mapping[str, Node]) -> str:
+    """The name of the node whose weights `node` has: its own where it shares none."""
+    while node.shares is not None:
+        node = by_name[node.shares]
+    return node.name
+
+
 def canonical_text(graph: Graph) -> str:
-    """The text that is hashed: nodes numbered in order, input and output keys kept."""
-    number = {node.name: str(i) for i, node in enumerate(graph.nodes)}
+    """The text that is hashed: nodes in canonical order and numbered, input and output keys kept."""
+    nodes = canonical(graph)
+    number = {node.name: str(i) for i, node in enumerate(nodes)}
     lines = [
         f"%{number[node.name]}={_call(node, number)}" + (f" key={node.name}" if node.op == "Input" else "")
-        for node in graph.nodes
+        for node in nodes
     ]
     returns = ",".join(f"{out.key or ''}:%{number[out.node]}" for out in graph.outputs)
     return "\n".join([*lines, f"return {returns}"])

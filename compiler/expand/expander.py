@@ -213,7 +213,7 @@ class Expander:
         op_tree = arguments.get("op")
         op = string(op_tree) if op_tree is not None else None
         found = OPS.get(op) if op else None
-        if found is None or found.arity != "many":
+        if found is None or not found.merges():
             merges = sorted(name for name, cls in OPS.items() if cls.arity == "many")
             hint = (did_you_mean(op, merges) if op else None) or f"one of {', '.join(merges)}"
             self.diagnostics.report(

@@ -1,0 +1,1 @@
+"""The way back: a Keras model's config -> a model file."""

@@ -105,6 +105,11 @@ class Op(Settings):
             cls.keras = cls.__dict__.get("keras", f"keras.layers.{cls.__name__}")
             OPS.update(dict.fromkeys((cls.__name__, *cls.__dict__.get("aliases", ())), cls))
 
+    @classmethod
+    def merges(cls) -> bool:
+        """Whether it can stand at the end of a residual or of branches."""
+        return cls.arity == "many"
+
     @abstractmethod
     def signature(self, inputs: Mapping[str, TensorType], precision: str) -> Signature:
         """The output type, weights and cost for `inputs` (by call argument; "0", "1", ... for a list).

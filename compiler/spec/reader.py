@@ -199,6 +199,11 @@ def _scalar_rules() -> Any:
     return get_yaml_loader()("")
 
 
+def read_scalar(text: str) -> Value:
+    """The value that YAML reads for a plain word."""
+    return _scalar(text)[0]
+
+
 @cache
 def _scalar(text: str) -> tuple[Value, str | None]:
     """The value of a plain word, and the word itself where YAML 1.1 surprises."""

@@ -14,7 +14,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 
-from compiler.ir import CheckedGraph, Node
+from compiler.ir import CheckedGraph, Node, lender
 from compiler.targets.python_items import Group, Item, Leaf, Loop, Path, Slot, beyond, children, in_a_list, locate
 
 
@@ -24,7 +24,7 @@ class Tree:
     def __init__(self, graph: CheckedGraph) -> None:
         self._shapes: dict[Hashable, int] = {}
         nodes = {checked.name: checked.node for checked in graph}
-        roots = {name: _lender(node, nodes) for name, node in nodes.items()}
+        roots = {name: lender(node, nodes) for name, node in nodes.items()}
         callers: dict[str, list[str]] = {}
         for name in nodes:
             callers.setdefault(roots[name], []).append(name)
@@ -211,9 +211,3 @@ def _slot(entering: tuple[str, ...], copies: Sequence[Item], home: Mapping[str, 
         return None
     origins = {locate(copies[at], value) for at, value in enumerate(entering[1:])}
     return Slot("carried", entering[:1], origins.pop()) if len(origins) == 1 else None
-
-
-def _lender(node: Node, nodes: Mapping[str, Node]) -> str:
-    while node.shares is not None:
-        node = nodes[node.shares]
-    return node.name

@@ -60,6 +60,10 @@ class Pairwise(Tensors, abstract=True):
     together: ClassVar[tuple[str, ...]] = ()
     """What else takes part in the dtype: "float" makes integers floating-point."""
 
+    @classmethod
+    def merges(cls) -> bool:
+        return True
+
     def infer(self, xs: Mapping[str, Shape]) -> Shape:
         return broadcast_all(xs)
 

@@ -1,0 +1,358 @@
+"""A Keras model's JSON config -> a `Graph`. Keras is not asked: nothing in the file is built or run.
+
+A nested model (a Sequential in a Functional) is laid open: its layers stand in the graph, called
+`<nested model>.<layer>`. A layer that is called again shares the weights of its first call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
+
+from compiler.errors import ConfigError, Diagnostics, Fault, Place
+from compiler.expand.names import Names
+from compiler.importer.keras_layers import Entry, Refused, canonical_arguments, op_of
+from compiler.importer.titles import automatic, legal
+from compiler.ir import Graph, Node, Operand, Output
+from compiler.ops import NamedOp, Op
+
+MODELS = ("Sequential", "Functional", "Model")
+"""Class names of models."""
+
+Ref = tuple[str, int, int]
+"""What Keras says of a tensor: the layer, which call of it, and which of its outputs."""
+
+
+@dataclass(frozen=True, slots=True)
+class KerasModel:
+    """A model as its config tells it.
+
+    Attributes:
+        name: the model's own.
+        graph: in topological order, nodes by the layers' names.
+        origins: for each node, the names that lead to its layer in the config: one, or more inside nested models.
+        titles: for each node whose name is not one that Keras made up, that name.
+    """
+
+    name: str
+    graph: Graph
+    origins: Mapping[str, tuple[str, ...]]
+    titles: Mapping[str, str]
+
+
+def read_model(config: Mapping[str, Any], place: Place) -> KerasModel:
+    """The model of a Keras JSON config: the object with `class_name` and `config`.
+
+    Args:
+        place: where faults point: the file or name that the user gave.
+
+    Raises:
+        ConfigError: with a fault for every layer that cannot be brought over.
+    """
+    reader = _Reader(place)
+    try:
+        outputs = reader.whole(config)
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        reader.faults.report("E901", f"this is no config of a Keras model ({type(error).__name__}: {error})", place)
+        reader.faults.raise_errors()
+        raise AssertionError("the fault is raised") from error
+    reader.faults.raise_errors()
+    inner = cast(Mapping[str, Any], config["config"])
+    graph = Graph(tuple(reader.nodes.values()), outputs)
+    new = _our_names(graph)
+    origins = {new.get(name, name): path for name, path in reader.origins.items()}
+    titles = {new.get(name, name): title for name, title in reader.titles.items()}
+    return KerasModel(str(inner.get("name", "model")), _renamed(graph, new), origins, titles)
+
+
+def _our_names(graph: Graph) -> dict[str, str]:
+    """New names for inputs, as a model file calls them: one alone is `input`."""
+    inputs = [node.name for node in graph.inputs]
+    taken = Names(node.name for node in graph.nodes if node.op != "Input")
+    new = {name: taken.take(taken.free(legal(name) or "data")) for name in inputs} if len(inputs) > 1 else {}
+    if len(inputs) == 1:
+        if "input" not in inputs and any(node.name == "input" for node in graph.nodes):
+            new["input"] = taken.take(taken.free("input"))
+        new[inputs[0]] = "input"
+    return new
+
+
+def _renamed(graph: Graph, new: Mapping[str, str]) -> Graph:
+    nodes = tuple(
+        replace(
+            node,
+            name=new.get(node.name, node.name),
+            inputs=tuple(replace(operand, node=new.get(operand.node, operand.node)) for operand in node.inputs),
+            shares=new.get(node.shares, node.shares) if node.shares else None,
+        )
+        for node in graph.nodes
+    )
+    results = tuple(replace(output, node=new.get(output.node, output.node)) for output in graph.outputs)
+    return Graph(nodes, results)
+
+
+@dataclass
+class _Calls:
+    """The layers of one model while it is read: what each call of each layer gave, by node."""
+
+    path: tuple[str, ...]
+    results: dict[tuple[str, int], str | tuple[str, ...]] = field(default_factory=dict[Any, Any])
+
+
+class _Reader:
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.faults = Diagnostics()
+        self.nodes: dict[str, Node] = {}
+        self.origins: dict[str, tuple[str, ...]] = {}
+        self.titles: dict[str, str] = {}
+        self.first: dict[tuple[str, ...], str] = {}
+        self.taken: set[str] = set()
+
+    # --- models ---
+
+    def whole(self, entry: Entry) -> tuple[Output, ...]:
+        kind = str(entry["class_name"])
+        if kind not in MODELS:
+            message = f"only Sequential and Functional models can be imported (got {kind!r})"
+            raise ConfigError([Fault("E905", message, self.place)])
+        config = cast(Mapping[str, Any], entry["config"])
+        if kind == "Sequential":
+            entering = self.sequential_input(config)
+            self.sequential(config, (), entering)
+            last = list(self.nodes)[-1]
+            return (Output(last),)
+        results = self.functional(config, (), None)
+        return tuple(Output(node, key) for key, node in results)
+
+    def sequential_input(self, config: Mapping[str, Any]) -> str:
+        first = config["layers"][0]
+        if first["class_name"] == "InputLayer":
+            return self.input(first, ())
+        shape = config.get("build_input_shape") or _dig(first, "build_config", "input_shape")
+        if not isinstance(shape, list):
+            message = "this Sequential model does not say what enters it"
+            raise ConfigError([Fault("E905", message, self.place, hint="call it on data, or begin it with an Input")])
+        return self.input({"config": {"batch_shape": shape, "dtype": "float32", "name": "input"}, "name": "input"}, ())
+
+    def sequential(self, config: Mapping[str, Any], path: tuple[str, ...], entering: str) -> str:
+        for entry in config["layers"]:
+            if entry["class_name"] != "InputLayer":
+                entering = str(self.call(entry, path, [(entering,)], {}))
+        return entering
+
+    def functional(
+        self, config: Mapping[str, Any], path: tuple[str, ...], entering: Sequence[str] | None
+    ) -> list[tuple[str | None, str]]:
+        """The nodes of a model's outputs, with their keys; `entering` for a nested one."""
+        calls = _Calls(path)
+        inputs = [ref for _, ref in _refs(config["input_layers"])]
+        for position, (name, index, _) in enumerate(inputs):
+            entry = next(layer for layer in config["layers"] if layer["config"]["name"] == name)
+            calls.results[name, index] = entering[position] if entering is not None else self.input(entry, path)
+        pending = [
+            (entry, number, call)
+            for entry in config["layers"]
+            if entry["class_name"] != "InputLayer"
+            for number, call in enumerate(entry["inbound_nodes"])
+        ]
+        while pending:  # the layers stand by depth, so one pass is enough unless one is called again
+            left = [item for item in pending if not self.ready(item, calls)]
+            if len(left) == len(pending):
+                raise ValueError("its layers wait for each other")
+            pending = left
+        return [(key, self.result(ref, calls)) for key, ref in _refs(config["output_layers"])]
+
+    def ready(self, item: tuple[Entry, int, Mapping[str, Any]], calls: _Calls) -> bool:
+        """Read one call of a layer, if all that enters it has been read."""
+        entry, number, call = item
+        tensors = list(_tensors([call["args"], call["kwargs"]]))
+        if any((name, index) not in calls.results for name, index, _ in tensors):
+            return False
+        name = str(entry["config"]["name"])
+        entering, named = self.operands(call, calls)
+        shapes = {tuple(shape) for shape in _shapes([call["args"], call["kwargs"]])}
+        calls.results[name, number] = self.call(entry, calls.path, entering, named, broadcast=len(shapes) > 1)
+        return True
+
+    # --- tensors ---
+
+    def result(self, ref: Ref, calls: _Calls) -> str:
+        name, index, position = ref
+        found = calls.results[name, index]
+        if isinstance(found, tuple):
+            return found[position]
+        if position:
+            self.faults.report("E905", f"layer {name!r} gives several tensors, and a layer gives one here", self.place)
+        return found
+
+    def operands(self, call: Mapping[str, Any], calls: _Calls) -> tuple[list[Any], dict[str, Any]]:
+        """Positional and named arguments of a call, each tensor as its node in a tuple of one."""
+
+        def read(value: Any) -> Any:
+            if isinstance(value, list):
+                return [read(item) for item in cast(list[Any], value)]
+            ref = _ref(value)
+            if ref is not None:
+                return (self.result(ref, calls),)
+            return value
+
+        return [read(item) for item in call["args"]], {key: read(item) for key, item in call["kwargs"].items()}
+
+    # --- layers ---
+
+    def input(self, entry: Entry, path: tuple[str, ...]) -> str:
+        config = cast(Mapping[str, Any], entry["config"])
+        shape = config.get("batch_shape") or config["batch_input_shape"]
+        args: dict[str, object] = {"shape": list(shape[1:])}
+        if shape[0] is not None:
+            args["batch_size"] = shape[0]
+        if config.get("dtype", "float32") != "float32":
+            args["dtype"] = config["dtype"]
+        if config.get("sparse") or config.get("ragged") or config.get("optional"):
+            self.faults.report("E905", f"input {config['name']!r} is sparse, ragged or optional", self.place)
+        return self.add(str(config["name"]), (*path, str(config["name"])), "Input", args, ())
+
+    def call(
+        self,
+        entry: Entry,
+        path: tuple[str, ...],
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        *,
+        broadcast: bool = False,
+    ) -> str | tuple[str, ...]:
+        """The node (or, for a nested model with several outputs, nodes) of one call.
+
+        Args:
+            broadcast: whether tensors of different shapes enter.
+        """
+        name = str(entry["config"]["name"])
+        inner = (*path, name)
+        if entry["class_name"] in MODELS and "layers" in entry["config"]:
+            entering = [str(node) for node in _flat([args, kwargs])]
+            if entry["class_name"] == "Sequential":
+                return self.sequential(entry["config"], inner, entering[0])
+            results = self.functional(entry["config"], inner, entering)
+            return tuple(node for _, node in results) if len(results) > 1 else results[0][1]
+        try:
+            cls = op_of(entry)
+            operands, settings = _bound(cls, args, kwargs)
+            if broadcast and "broadcast" in cls.model_fields:
+                settings["broadcast"] = True
+            found = canonical_arguments(cls, entry, settings)
+        except Refused as refused:
+            for code, message, hint in refused.reasons:
+                self.faults.report(code, f"layer {'.'.join(inner)!r}: {message}", self.place, hint=hint)
+            return self.add(name, inner, "Identity", {}, ())
+        node = self.add(name, inner, cls.__name__, found, operands)
+        if not automatic(name, str(entry["class_name"])) and not automatic(name, cls.__name__):
+            outer = path[-1] if path and not name.startswith(path[-1]) else ""
+            self.titles[node] = f"{outer}.{name}" if outer else name
+        return node
+
+    def add(
+        self, name: str, path: tuple[str, ...], op: str, args: Mapping[str, object], operands: tuple[Operand, ...]
+    ) -> str:
+        title, number = ".".join(path), 1
+        while title in self.nodes:
+            title, number = f"{'.'.join(path)}_{number}", number + 1
+        shares = self.first.get(path)
+        self.nodes[title] = Node(title, op, args, operands, shares)
+        self.origins[title] = path
+        self.first.setdefault(path, title)
+        return title
+
+
+def _bound(
+    cls: type[Op], args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> tuple[tuple[Operand, ...], dict[str, object]]:
+    """A call's tensors as operands, and its other arguments that the op declares.
+
+    Raises:
+        Refused: the call says what no model file can.
+    """
+    settings: dict[str, object] = {}
+    named: dict[str, Any] = dict(kwargs)
+    if issubclass(cls, NamedOp) and not cls.listed:
+        named = {**dict(zip(cls.operands, args, strict=False)), **named}
+        args = ()
+    for key, value in named.items():
+        if value is None or (key in ("mask", "attention_mask") and key not in getattr(cls, "operands", ())):
+            continue
+        if key in cls.call_arguments or (_is_constant(value) and key in cls.model_fields):
+            settings[key] = value
+        elif not (issubclass(cls, NamedOp) and key in cls.operands) and not (key == "training" and value is False):
+            tensor = isinstance(value, (tuple, list))
+            message = (
+                f"its call has the argument {key!r}{'' if tensor else f' ({value!r})'}, which no model file can say"
+            )
+            raise Refused(("E905", message, None))
+    if issubclass(cls, NamedOp) and not cls.listed:
+        return tuple(Operand(named[key][0], key) for key in cls.operands if isinstance(named.get(key), tuple)), settings
+    nodes = list(_flat(args))
+    if issubclass(cls, NamedOp):
+        return tuple(Operand(node, key) for node, key in zip(nodes, cls.operands, strict=False)), settings
+    return tuple(Operand(node) for node in nodes), settings
+
+
+def _is_constant(value: object) -> bool:
+    """Whether a number stands where a tensor could."""
+    return isinstance(value, (bool, int, float))
+
+
+def _flat(value: Any) -> Iterator[str]:
+    """The nodes in a call's arguments, in order."""
+    if isinstance(value, tuple):
+        yield cast(tuple[str], value)[0]
+    elif isinstance(value, str):
+        yield value
+    elif isinstance(value, (list, Mapping)):
+        for item in cast(Any, value).values() if isinstance(value, Mapping) else cast(list[Any], value):
+            yield from _flat(item)
+
+
+def _ref(value: Any) -> Ref | None:
+    """The tensor that a serialised argument is, if it is one."""
+    if isinstance(value, Mapping) and cast(Mapping[str, Any], value).get("class_name") == "__keras_tensor__":
+        name, index, position = cast(Any, value)["config"]["keras_history"]
+        return str(name), int(index), int(position)
+    return None
+
+
+def _tensors(value: Any) -> Iterator[Ref]:
+    """All tensors in a call's arguments."""
+    ref = _ref(value)
+    if ref is not None:
+        yield ref
+    elif isinstance(value, list):
+        for item in cast(list[Any], value):
+            yield from _tensors(item)
+    elif isinstance(value, Mapping):
+        for item in cast(Mapping[str, Any], value).values():
+            yield from _tensors(item)
+
+
+def _shapes(value: Any) -> Iterator[list[int | None]]:
+    """The shapes of all tensors in a call's arguments."""
+    if _ref(value) is not None:
+        yield value["config"]["shape"]
+    elif isinstance(value, (list, Mapping)):
+        for item in cast(Any, value).values() if isinstance(value, Mapping) else cast(list[Any], value):
+            yield from _shapes(item)
+
+
+def _refs(value: Any) -> list[tuple[str | None, Ref]]:
+    """`input_layers` or `output_layers`: one tensor, a list of them, or a mapping."""
+    if isinstance(value, Mapping):
+        return [(str(key), ref) for key, item in cast(Mapping[str, Any], value).items() for _, ref in _refs(item)]
+    if len(value) == 3 and isinstance(value[0], str) and not isinstance(value[1], (list, str)):
+        return [(None, (value[0], int(value[1]), int(value[2])))]
+    return [pair for item in value for pair in _refs(item)]
+
+
+def _dig(value: Any, *keys: str) -> Any:
+    for key in keys:
+        value = cast(Mapping[str, Any], value).get(key) if isinstance(value, Mapping) else None
+    return value

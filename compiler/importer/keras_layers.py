@@ -1,0 +1,128 @@
+"""A layer of a Keras config as an op of ours with its canonical arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, cast
+
+from compiler.errors import did_you_mean
+from compiler.importer.keras_values import Inexpressible, arguments
+from compiler.ops import OPS, REFUSED, Op
+from compiler.ops.catalogue import names as catalogue_names
+from compiler.ops.functions.base import Function
+from compiler.settings import InvalidSettings, non_defaults, validate
+from compiler.spec.layers import find_op
+
+Entry = Mapping[str, Any]
+"""One layer as Keras's JSON has it: `module`, `class_name`, `config`, `registered_name`, `inbound_nodes`."""
+
+
+class Refused(Exception):
+    """A layer that cannot be brought over: (code, message, hint) for each reason."""
+
+    def __init__(self, *reasons: tuple[str, str, str | None]) -> None:
+        self.reasons = reasons
+        super().__init__("; ".join(message for _, message, _ in reasons))
+
+
+_OUR_OWN: Mapping[str, frozenset[str]] = {
+    "LayerScale": frozenset(["projection_dim"]),  # keras.applications' own; the number of channels tells it
+}
+"""Layers that are no public ones of Keras, and what their configs have besides our arguments."""
+
+
+def op_of(entry: Entry) -> type[Op]:
+    """The op that a layer's class is.
+
+    Raises:
+        Refused: it is refused (E103) or not known (E102).
+    """
+    name = str(entry.get("class_name"))
+    if name in REFUSED:
+        raise Refused(("E103", f"{name!r} is refused: {REFUSED[name]}", None))
+    module = str(entry.get("module"))
+    if module.startswith(_OPERATIONS):
+        found = _functions().get((module.removeprefix(_OPERATIONS), name))
+        if found is None:
+            raise Refused(("E905", f"the operation {name!r} has no form here", "a layer of your own can do the same"))
+        return found
+    registered = str(entry.get("registered_name") or "")
+    keras_own = module == "keras.layers" or module.startswith(("keras.src.layers.", "keras.src.applications."))
+    found = find_op(name)
+    if found is None or name == "Input" or not (keras_own or registered in (name, f"lamina>{name}", f"Custom>{name}")):
+        hint = did_you_mean(name, (*OPS, *catalogue_names())) if found is None else None
+        message = f"unknown layer {registered or name!r} of the module {module!r}"
+        raise Refused(("E102", message, hint or "declare it as an op of your own, and name its module under 'plugins'"))
+    return found
+
+
+_OPERATIONS = "keras.src.ops."
+"""Where the operations are that functions of `keras.ops` leave in a model."""
+
+
+@cache
+def _functions() -> Mapping[tuple[str, str], type[Op]]:
+    """Functions of `keras.ops` by the file of Keras and the class of their operation."""
+    found = [cls for name, cls in OPS.items() if name.startswith("ops.") and issubclass(cls, Function)]
+    return {(cls.module, cls.operation): cls for cls in found}
+
+
+def canonical_arguments(cls: type[Op], entry: Entry, call: Mapping[str, object]) -> dict[str, object]:
+    """A layer's arguments, defaults left out, in declared order.
+
+    Args:
+        call: arguments of its call that are no tensors.
+
+    Raises:
+        Refused: with a reason for every argument that does not fit.
+    """
+    config: Mapping[str, Any] = entry.get("config") or {}
+    try:
+        found = arguments(config)
+    except Inexpressible as reason:
+        raise Refused(("E905", f"it holds what no model file can: {reason}", None)) from None
+    return _validated(cls, {**_as_declared(cls, found), **call})
+
+
+def _validated(cls: type[Op], given: Mapping[str, object]) -> dict[str, object]:
+    try:
+        return non_defaults(validate(cls, given))
+    except InvalidSettings as error:
+        raise Refused(*((problem.code, problem.message, problem.hint) for problem in error.problems)) from None
+
+
+def _as_declared(cls: type[Op], found: Mapping[str, object]) -> dict[str, object]:
+    """Arguments without what Keras has filled in for the defaults of its own constructors."""
+    kept: dict[str, object] = {}
+    for name, value in found.items():
+        field = cls.model_fields.get(name)
+        if field is None and (value is None or value is False or name in _OUR_OWN.get(cls.__name__, ())):
+            continue  # an argument that we do not know, and that is off
+        default = field.default if field else None
+        if name == "pool_size" or not _filled_in(name, value, default, found):
+            kept[name] = _inner(value)
+    return kept
+
+
+def _filled_in(name: str, value: object, default: object, found: Mapping[str, object]) -> bool:
+    if default is not None:
+        return False
+    if name in ("activation", "recurrent_activation"):
+        return value == "linear"
+    if name == "data_format":
+        return value == "channels_last"
+    if name == "dtype":
+        return value == "float32"
+    if name == "strides":
+        return value == found.get("pool_size")
+    return False
+
+
+def _inner(value: object) -> object:
+    """Layers inside an argument, as declared too."""
+    if isinstance(value, list):
+        return [_inner(item) for item in cast(list[object], value)]
+    nested = dict(cast(Mapping[str, object], value)) if isinstance(value, Mapping) else {}
+    cls = find_op(str(nested.pop("op"))) if "op" in nested else None
+    return cast(object, value) if cls is None else {"op": cls.__name__, **_as_declared(cls, nested)}
