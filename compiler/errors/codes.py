@@ -101,4 +101,5 @@ CODES: dict[str, str] = {
     "E902": "content that is refused",
     "E903": "file over the limits",
     "E904": "weights that do not fit",
+    "E905": "model that has no form here",
 }

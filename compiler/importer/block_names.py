@@ -13,7 +13,8 @@ _SHORT = {
     "Conv": "conv", "SeparableConv": "separable", "DepthwiseConv": "depthwise", "Dense": "dense", "Activation": "act",
     "ReLU": "act", "BatchNormalization": "norm", "LayerNormalization": "norm", "GroupNormalization": "norm",
     "Dropout": "drop", "ZeroPadding": "pad", "MaxPooling": "pool", "AveragePooling": "pool",
-    "GlobalAveragePooling": "pool", "Add": "residual_block", "add": "residual_block", "ScaledAdd": "residual_block", "Multiply": "gate", "Concatenate": "concat",
+    "GlobalAveragePooling": "pool", "Add": "residual_block", "add": "residual_block", "ScaledAdd": "residual_block",
+    "Multiply": "gate", "Concatenate": "concat",
 }  # fmt: skip
 
 

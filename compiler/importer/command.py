@@ -26,7 +26,7 @@ def import_model(source: str, weights: Path | None = None) -> ModelFile:
     if source.startswith(APPLICATIONS):
         return _application(source, weights)
     place = Place(Source(source, ""), 1, 1)
-    config = read_config(Path(source), place)
+    config = read_config(Path(source))
     made = model_file(config, place, f"Imported from {Path(source).name}.")
     if weights:
         _transfer(Path(source), config, made, weights, place)

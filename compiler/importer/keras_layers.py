@@ -48,7 +48,9 @@ def op_of(entry: Entry) -> type[Op]:
             raise Refused(("E905", f"the operation {name!r} has no form here", "a layer of your own can do the same"))
         return found
     registered = str(entry.get("registered_name") or "")
-    keras_own = module == "keras.layers" or module.startswith(("keras.src.layers.", "keras.src.applications."))
+    keras_own = module in ("keras.layers", "None") or module.startswith(
+        ("keras.src.layers.", "keras.src.applications.")
+    )
     found = find_op(name)
     if found is None or name == "Input" or not (keras_own or registered in (name, f"lamina>{name}", f"Custom>{name}")):
         hint = did_you_mean(name, (*OPS, *catalogue_names())) if found is None else None
@@ -56,6 +58,9 @@ def op_of(entry: Entry) -> type[Op]:
         raise Refused(("E102", message, hint or "declare it as an op of your own, and name its module under 'plugins'"))
     return found
 
+
+_KERAS = ("keras.src.layers.", "keras.src.applications.")
+"""Where Keras's own layers are, the public ones and those of its networks."""
 
 _OPERATIONS = "keras.src.ops."
 """Where the operations are that functions of `keras.ops` leave in a model."""

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
 from hypothesis import given, reject, settings
-from keras import layers, ops
 
-from compiler.errors import ConfigError, Place, Source, render
+from compiler.errors import Place, Source
 from compiler.importer.keras_config import read_model
 from compiler.importer.model_file import ModelFile, model_file
 from compiler.ir import CheckedGraph

@@ -6,18 +6,14 @@ The page is the golden: `--update-goldens` writes what the commands print now in
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from compiler.errors import CODES, ConfigError, render
-from compiler.importer.archive import read_config
-from compiler.importer.transfer import transfer
 from compiler.runtime.data.load import load
 from compiler.runtime.job import plan
 from compiler.spec.compose import compose
 from compiler.spec.overrides import for_hydra
-from tests.language.models import graph_of
 from tests.pages import ROOT, Example, by_commands, consoles
 
 Says = Callable[[Example, Callable[[list[str]], str]], None]
@@ -49,18 +45,9 @@ def test_data_have_the_fault_that_the_page_says(example: Example, says: Says) ->
     says(example, faults_of_data)
 
 
-def faults_of_files(words: list[str]) -> str:
-    """What reading the file prints that `python -m compiler import FILE` names."""
-    with pytest.raises(ConfigError) as refusal:
-        config = read_config(Path(words[3]))
-        graph = graph_of("{input: [4], layers: [{op: Dense, units: 3, name: head}]}")
-        transfer(Path(words[3]), config, {"head": ("head",)}, graph, Path(words[-1]))
-    return render(refusal.value.faults)
-
-
 @pytest.mark.parametrize("example", FOREIGN, ids=str)
 def test_a_file_from_elsewhere_has_the_fault_that_the_page_says(example: Example, says: Says) -> None:
-    says(example, faults_of_files)
+    says(example, by_commands)
 
 
 @pytest.mark.parametrize("code", CODES)
