@@ -60,13 +60,13 @@ def read_model(config: Mapping[str, Any], place: Place) -> KerasModel:
     reader.faults.raise_errors()
     inner = cast(Mapping[str, Any], config["config"])
     graph = Graph(tuple(reader.nodes.values()), outputs)
-    new = _our_names(graph)
+    new = input_names(graph)
     origins = {new.get(name, name): path for name, path in reader.origins.items()}
     titles = {new.get(name, name): title for name, title in reader.titles.items()}
-    return KerasModel(str(inner.get("name", "model")), _renamed(graph, new), origins, titles)
+    return KerasModel(str(inner.get("name", "model")), renamed(graph, new), origins, titles)
 
 
-def _our_names(graph: Graph) -> dict[str, str]:
+def input_names(graph: Graph) -> dict[str, str]:
     """New names for inputs, as a model file calls them: one alone is `input`."""
     inputs = [node.name for node in graph.inputs]
     taken = Names(node.name for node in graph.nodes if node.op != "Input")
@@ -78,7 +78,8 @@ def _our_names(graph: Graph) -> dict[str, str]:
     return new
 
 
-def _renamed(graph: Graph, new: Mapping[str, str]) -> Graph:
+def renamed(graph: Graph, new: Mapping[str, str]) -> Graph:
+    """The graph with new names for some of its nodes."""
     nodes = tuple(
         replace(
             node,

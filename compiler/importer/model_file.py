@@ -57,14 +57,15 @@ def model_file(config: Mapping[str, Any], place: Place, comment: str = "", limit
     for tree in (folded(items), Folded(items)):
         text = yaml_text(document(model.graph, tree), comment)
         diagnostics = Diagnostics()
-        graph = _compiled(text, place, diagnostics, limits or Limits())
+        graph = compiled_text(text, place, diagnostics, limits or Limits())
         if graph is not None and _text(graph) == canonical_text(model.graph):
             return ModelFile(model.name, text, graph, _pairs(model, graph), bool(tree.blocks) or tree.items != items)
     diagnostics.raise_errors()
     raise AssertionError("a list of all layers compiles to the graph that it lists")
 
 
-def _compiled(text: str, place: Place, diagnostics: Diagnostics, limits: Limits) -> CheckedGraph | None:
+def compiled_text(text: str, place: Place, diagnostics: Diagnostics, limits: Limits) -> CheckedGraph | None:
+    """What a model file's text compiles to; None where it has a fault."""
     tree = read_tree(Source(place.source.name, text), diagnostics)
     if not isinstance(tree, Map):
         return None
