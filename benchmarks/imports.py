@@ -3,7 +3,7 @@
     python benchmarks/imports.py [NAME ...] [--markdown]
 
 For each: lines of the model file and of Keras's JSON (indented), CPU seconds of the constructor and of the compiler
-from text to model (medians of builds in turn, each network in a process of its own), and the largest difference of their
+from text to model (medians of builds in turn, each network in its own process), and the largest difference of their
 outputs on a random image with the weights copied across in order. The Python text is run too, and must build a model
 of equal config and weights. Ends with status 1 where anything differs, or where the median file has more than 1/15 of
 the lines of its JSON.
