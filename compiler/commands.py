@@ -76,8 +76,8 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="Hydra overrides, e.g. model=mlp")
         command.add_argument("--config-name", default=CONFIG_NAME, help="the top config (default: config)")
     for command in (check, show, emit, export):
-        default = "inference" if command is export else "none"
-        passes = f"passes to run, with commas between; 'inference' is all (default: {default})"
+        default = "inference" if command is export else None
+        passes = f"passes to run, with commas between; 'inference' is all (default: {default or 'none'})"
         command.add_argument("--passes", type=_passes, default=default, metavar="NAMES", help=passes)
         command.add_argument("--json", action="store_true", help="for programs: results and faults as JSON")
     for command in (check, show, emit, schema, export):
