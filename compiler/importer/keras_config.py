@@ -6,10 +6,12 @@ A nested model (a Sequential in a Functional) is laid open: its layers stand in 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
+from compiler.check import Limits
 from compiler.errors import ConfigError, Diagnostics, Fault, Place
 from compiler.expand.names import Names
 from compiler.importer.keras_layers import Entry, Refused, canonical_arguments, op_of
@@ -19,6 +21,9 @@ from compiler.ops import NamedOp, Op
 
 MODELS = ("Sequential", "Functional", "Model")
 """Class names of models."""
+
+MOST_CALLS = Limits().layers
+"""Calls of layers that are read; a model file may have no more layers."""
 
 Ref = tuple[str, int, int]
 """What Keras says of a tensor: the layer, which call of it, and which of its outputs."""
@@ -53,7 +58,7 @@ def read_model(config: Mapping[str, Any], place: Place) -> KerasModel:
     reader = _Reader(place)
     try:
         outputs = reader.whole(config)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError, StopIteration) as error:
         reader.faults.report("E901", f"this is no config of a Keras model ({type(error).__name__}: {error})", place)
         reader.faults.raise_errors()
         raise AssertionError("the fault is raised") from error
@@ -93,6 +98,10 @@ def renamed(graph: Graph, new: Mapping[str, str]) -> Graph:
     return Graph(nodes, results)
 
 
+_Pending = tuple[Entry, int, Mapping[str, Any]]
+"""A layer, which of its calls, and what the call says."""
+
+
 @dataclass
 class _Calls:
     """The layers of one model while it is read: what each call of each layer gave, by node."""
@@ -110,6 +119,7 @@ class _Reader:
         self.titles: dict[str, str] = {}
         self.first: dict[tuple[str, ...], str] = {}
         self.taken: set[str] = set()
+        self.called = 0
 
     # --- models ---
 
@@ -152,30 +162,37 @@ class _Reader:
         for position, (name, index, _) in enumerate(inputs):
             entry = next(layer for layer in config["layers"] if layer["config"]["name"] == name)
             calls.results[name, index] = entering[position] if entering is not None else self.input(entry, path)
-        pending = [
+        pending = deque(
             (entry, number, call)
             for entry in config["layers"]
             if entry["class_name"] != "InputLayer"
             for number, call in enumerate(entry["inbound_nodes"])
-        ]
-        while pending:  # the layers stand by depth, so one pass is enough unless one is called again
-            left = [item for item in pending if not self.ready(item, calls)]
-            if len(left) == len(pending):
-                raise ValueError("its layers wait for each other")
-            pending = left
+        )
+        waiting: dict[tuple[str, int], list[_Pending]] = {}
+        while pending:  # the layers stand by depth, so few wait
+            item = pending.popleft()
+            missing = self.missing(item, calls)
+            if missing is not None:
+                waiting.setdefault(missing, []).append(item)
+                continue
+            pending.extend(waiting.pop(self.read(item, calls), ()))
+        if waiting:
+            raise ValueError("its layers wait for each other")
         return [(key, self.result(ref, calls)) for key, ref in _refs(config["output_layers"])]
 
-    def ready(self, item: tuple[Entry, int, Mapping[str, Any]], calls: _Calls) -> bool:
-        """Read one call of a layer, if all that enters it has been read."""
+    def missing(self, item: _Pending, calls: _Calls) -> tuple[str, int] | None:
+        """A call whose result enters this one and has not been read, if there is any."""
+        tensors = _tensors([item[2]["args"], item[2]["kwargs"]])
+        return next(((name, index) for name, index, _ in tensors if (name, index) not in calls.results), None)
+
+    def read(self, item: _Pending, calls: _Calls) -> tuple[str, int]:
+        """Read one call of a layer; gives what it is known by."""
         entry, number, call = item
-        tensors = list(_tensors([call["args"], call["kwargs"]]))
-        if any((name, index) not in calls.results for name, index, _ in tensors):
-            return False
         name = str(entry["config"]["name"])
         entering, named = self.operands(call, calls)
         shapes = {tuple(shape) for shape in _shapes([call["args"], call["kwargs"]])}
         calls.results[name, number] = self.call(entry, calls.path, entering, named, broadcast=len(shapes) > 1)
-        return True
+        return name, number
 
     # --- tensors ---
 
@@ -229,6 +246,9 @@ class _Reader:
         Args:
             broadcast: whether tensors of different shapes enter.
         """
+        self.called += 1
+        if self.called > MOST_CALLS:  # nested models that call each other twice would have no end
+            raise ConfigError([Fault("E209", f"the model has more than {MOST_CALLS:,} layers", self.place)])
         name = str(entry["config"]["name"])
         inner = (*path, name)
         if entry["class_name"] in MODELS and "layers" in entry["config"]:
@@ -307,8 +327,6 @@ def _flat(value: Any) -> Iterator[str]:
     """The nodes in a call's arguments, in order."""
     if isinstance(value, tuple):
         yield cast(tuple[str], value)[0]
-    elif isinstance(value, str):
-        yield value
     elif isinstance(value, (list, Mapping)):
         for item in cast(Any, value).values() if isinstance(value, Mapping) else cast(list[Any], value):
             yield from _flat(item)
@@ -348,6 +366,8 @@ def _refs(value: Any) -> list[tuple[str | None, Ref]]:
     """`input_layers` or `output_layers`: one tensor, a list of them, or a mapping."""
     if isinstance(value, Mapping):
         return [(str(key), ref) for key, item in cast(Mapping[str, Any], value).items() for _, ref in _refs(item)]
+    if isinstance(value, str):
+        raise ValueError(f"{value[:40]!r} is no tensor")  # else its letters would be looked into, and theirs
     if len(value) == 3 and isinstance(value[0], str) and not isinstance(value[1], (list, str)):
         return [(None, (value[0], int(value[1]), int(value[2])))]
     return [pair for item in value for pair in _refs(item)]

@@ -129,5 +129,7 @@ def _inner(value: object) -> object:
     if isinstance(value, list):
         return [_inner(item) for item in cast(list[object], value)]
     nested = dict(cast(Mapping[str, object], value)) if isinstance(value, Mapping) else {}
+    if nested.get("zero_output_for_mask") == nested.get("return_sequences"):
+        nested.pop("zero_output_for_mask", None)  # as Bidirectional sets it; without a mask it says nothing
     cls = find_op(str(nested.pop("op"))) if "op" in nested else None
     return cast(object, value) if cls is None else {"op": cls.__name__, **_as_declared(cls, nested)}

@@ -60,8 +60,8 @@ def run(task: str, path: Path, request: Mapping[str, object], limits: Limits, pl
         ConfigError: E006, there is no such file; E901, it cannot be read; E902, it has what is refused; E903, reading
             it takes more memory or time than allowed; and whatever else the task reports.
     """
-    name = repr(str(path)) if place else "the file"
     place = place or place_of(path)
+    name = "the file" if place.source.name == str(path) else repr(str(path))
     if not path.is_file():  # a device or a pipe may never end
         reason = "is not a file" if path.exists() else "does not exist"
         raise ConfigError([Fault("E006", f"{str(path)!r} {reason}", place)])

@@ -55,7 +55,11 @@ def transfer(
     if graph.opaque:
         found.check(weight_shapes(graph), named=source.suffix == ".keras")
     with TemporaryDirectory() as folder:
-        ours = Saved(graph, Path(folder))
+        try:
+            ours = Saved(graph, Path(folder))
+        except RecursionError:  # Keras walks back from the outputs by recursion
+            message = "Keras cannot build the model: too many layers stand one behind another"
+            raise ConfigError([Fault("E801", message, place or place_of(source))]) from None
         wanted = found.paths(inventory(ours.path), saved_groups(ours.config))
         with arrays(source, {path: held.shape for path, held in wanted.values()}, place) as given:
             values = {path: given[theirs] for path, (theirs, _) in wanted.items()}

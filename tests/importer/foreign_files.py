@@ -14,6 +14,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+KEY = "layers/dense/vars/0"
 CONFIG: dict[str, Any] = {"module": "keras", "class_name": "Sequential", "config": {"name": "small", "layers": []}}
 KERNEL = np.arange(12, dtype="float32").reshape(4, 3)
 BIAS = np.arange(3, dtype="float32")
@@ -56,3 +57,54 @@ def link(name: str) -> zipfile.ZipInfo:
     info.create_system = 3
     info.external_attr = (stat.S_IFLNK | 0o777) << 16
     return info
+
+
+# --- weights that do harm ---
+
+
+def _bomb(h5: h5py.File, name: str = "x", chunks: tuple[int, ...] | None = None) -> None:
+    h5.create_dataset(name, shape=(10**12,), dtype="float32", chunks=chunks, fillvalue=1)
+
+
+def _bomb_for_a_weight(h5: h5py.File) -> None:
+    del h5[KEY]
+    _bomb(h5, KEY)
+
+
+def _virtual(h5: h5py.File) -> None:
+    layout = h5py.VirtualLayout(shape=(4,), dtype="uint8")
+    layout[:] = h5py.VirtualSource("/etc/passwd", "x", shape=(4,))
+    h5.create_virtual_dataset("x", layout)
+
+
+def _put(value: object, **options: Any) -> Callable[[h5py.File], object]:
+    return lambda h5: h5.create_dataset("x", data=value, **options)
+
+
+def _assign(name: str, value: Callable[[h5py.File], object]) -> Callable[[h5py.File], object]:
+    return lambda h5: h5.__setitem__(name, value(h5))
+
+
+HOSTILE: dict[str, Callable[[h5py.File], object]] = {
+    "bomb": _bomb,
+    "bomb for a weight": _bomb_for_a_weight,
+    "bomb in pieces": lambda h5: _bomb(h5, chunks=(1024,)),
+    "compressed": _put(KERNEL, compression="gzip"),
+    "objects": _put(np.array(["a", "b"], dtype=object), dtype=h5py.string_dtype()),
+    "text": _put(np.array([b"ab"])),
+    "records": _put(np.zeros(2, "f4,i4")),
+    "complex": _put(np.zeros(2, "complex64")),
+    "big endian": _put(np.zeros(2, ">f4")),
+    "two opaque bytes": _put(np.zeros(2, "V2")),
+    "no space": _put(h5py.Empty("f4")),
+    "external": lambda h5: h5.create_dataset("x", shape=(10,), dtype="uint8", external=[("/etc/passwd", 0, 10)]),
+    "virtual": _virtual,
+    "soft link": _assign("x", lambda h5: h5py.SoftLink("/layers")),
+    "outer link": _assign("x", lambda h5: h5py.ExternalLink("/etc/passwd", "/")),
+    "loop": _assign("layers/again", lambda h5: h5["layers"]),
+    "array twice": _assign("x", lambda h5: h5[KEY]),
+    "type": _assign("x", lambda h5: np.dtype("f4")),
+    "deep": lambda h5: h5.create_group("/".join("a" * 80)),
+    "long name": lambda h5: h5.create_group("x" * 2_000),
+}
+"""What can be done to a file of weights, by a title. All of it is refused."""
