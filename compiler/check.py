@@ -69,7 +69,8 @@ def _wired(node: Node) -> Wired:
     place = node.place or Place(Source("graph", ""), 1, 1)
     args = located(node.args, place)
     assert isinstance(args, Map)
-    return Wired(Layer(node.name, node.op, args, None, place, node.trail, node.shares), node.inputs)
+    layer = Layer(node.name, node.op, args, None, place, node.trail, node.shares, frozen=node.frozen)
+    return Wired(layer, node.inputs)
 
 
 def _node(wired: Wired, known: dict[str, _Known], diagnostics: Diagnostics, precision: str) -> CheckedNode:
@@ -80,7 +81,9 @@ def _node(wired: Wired, known: dict[str, _Known], diagnostics: Diagnostics, prec
     )
     signature = None
     operands = wired.inputs
+    given = op
     if op is not None:
+        op = op.untrainable() if layer.frozen else op
         problems = list(op.check())
         for problem in problems:
             _report(problem, wired, diagnostics)
@@ -88,6 +91,13 @@ def _node(wired: Wired, known: dict[str, _Known], diagnostics: Diagnostics, prec
         inputs = _inputs(wired, operands, op, known)
         if inputs is not None and not problems:
             signature = _signature(wired, op, inputs, known, diagnostics, precision)
+    frozen = False
+    if layer.frozen and given is not None and signature is not None:
+        if not signature.weights and signature.output is not None:
+            op = given  # nothing to freeze
+        elif not signature.weights or any(weight.trainable for weight in signature.weights):
+            frozen, op = True, given.model_copy(update={"trainable": True})
+            signature = replace(signature, weights=tuple(replace(w, trainable=False) for w in signature.weights))
     shares = None if isinstance(op, Function) else layer.shares  # it is only called again
     if signature is not None and shares is not None:
         _check_shared(wired, signature, known, diagnostics)
@@ -99,6 +109,7 @@ def _node(wired: Wired, known: dict[str, _Known], diagnostics: Diagnostics, prec
             args=non_defaults(op) if op is not None else {},
             inputs=operands,
             shares=shares,
+            frozen=frozen,
             place=layer.place,
             trail=layer.trail,
         ),
@@ -179,7 +190,8 @@ def _signature(
             _report(mismatch, wired, diagnostics, _origin(wired, inputs, known) if mismatch.code in _OF_SHAPES else ())
         return None
     for warning in signature.warnings:
-        _report(warning, wired, diagnostics)
+        if not (wired.layer.frozen and warning.argument == "trainable"):  # `freeze` does reach what is inside
+            _report(warning, wired, diagnostics)
     return signature
 
 

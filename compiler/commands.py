@@ -113,7 +113,7 @@ def _check(args: argparse.Namespace, report: Report) -> str:
         return _json({"name": job.name, **_totals(job.graph), "faults": _warnings(job)})
     from compiler.targets.table import totals_line
 
-    return totals_line(job.graph, job.name) + "\n"
+    return totals_line(job.graph, job.name) + "\n" + (f"{job.initial}\n" if job.initial else "")
 
 
 def _emit(args: argparse.Namespace, report: Report) -> str:
@@ -249,6 +249,7 @@ def _totals(graph: CheckedGraph) -> dict[str, object]:
     return {
         "layers": graph.layers,
         "params": graph.params,
+        "trainable_params": graph.trainable_params,
         "flops": graph.flops,
         "activation_bytes": graph.activation_bytes,
         "hash": graph.hash,

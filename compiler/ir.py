@@ -73,6 +73,8 @@ class Node:
         op: a registered op's name, never an alias.
         args: arguments as plain values (None, bool, int, float, str, list, dict); a dict with `op` is an object.
         shares: the name of the node whose weights it calls again, if any.
+        frozen: whether its weights are to be frozen when it is built, since an argument `trainable: false` would not
+            reach them: Keras does not hand it to layers that a layer makes (the projections of an attention).
         place, trail: where the user wrote it and how it is reached; no part of equality.
     """
 
@@ -83,6 +85,7 @@ class Node:
     shares: str | None = None
     place: Place | None = field(default=None, compare=False)
     trail: tuple[str, ...] = field(default=(), compare=False)
+    frozen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +167,17 @@ class CheckedGraph:
     @property
     def trainable_params(self) -> int:
         return sum(weight.size for node in self.nodes for weight in node.weights if weight.trainable)
+
+    @property
+    def frozen(self) -> tuple[CheckedNode, ...]:
+        """Nodes whose weights would be trained, had they not `trainable: false`."""
+        return tuple(
+            node
+            for node in self.nodes
+            if node.weights
+            and (node.node.frozen or node.node.args.get("trainable") is False)
+            and not any(weight.trainable for weight in node.weights)
+        )
 
     @property
     def opaque(self) -> tuple[CheckedNode, ...]:
@@ -270,7 +284,7 @@ def _call(node: Node, rename: Mapping[str, str]) -> str:
     ]
     args = [f"{name}={json.dumps(value)}" for name, value in node.args.items()]
     shared = f" shares %{rename.get(node.shares, node.shares)}" if node.shares else ""
-    return f"{node.op}({', '.join(operands + args)}){shared}"
+    return f"{node.op}({', '.join(operands + args)}){shared}{' frozen' if node.frozen else ''}"
 
 
 def _total(values: Iterable[int | None]) -> int | None:

@@ -43,7 +43,7 @@ CODES: dict[str, str] = {
     "E210": "'each' of unequal lengths",
     "E211": "duplicate name",
     "E212": "illegal name",
-    "E213": "patch that matches nothing",
+    "E213": "glob that matches nothing",
     "E214": "circular variables",
     "E215": "malformed patch",
     # wiring
@@ -82,6 +82,7 @@ CODES: dict[str, str] = {
     "E605": "class weights against the classes",
     "E606": "input shape against the data",
     "W607": "settings that have no effect",
+    "W608": "doubtful fine-tuning",
     # data
     "E701": "data not found",
     "E702": "data that cannot be read",

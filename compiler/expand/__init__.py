@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from compiler.errors import Diagnostics
 from compiler.expand.expander import Expander
+from compiler.expand.freeze import frozen
 from compiler.expand.items import (
     Expanded,
     Item,
@@ -44,7 +45,8 @@ def expand(spec: ModelSpec, diagnostics: Diagnostics, max_layers: int = MAX_LAYE
         return Expanded(inputs, Sequence("", (), None, spec.place, ()), ())
     body = Sequence("", items, None, spec.place, (), tuple(layer.name for layer in inputs))
     outputs = model_outputs(spec.outputs, env, diagnostics)
-    return Expanded(inputs, expander.patched(body, spec.patch, env, spec.blocks), outputs)
+    body = expander.patched(body, spec.patch, env, spec.blocks)
+    return Expanded(inputs, frozen(body, spec.freeze, env, diagnostics), outputs)
 
 
 def _input(spec: InputSpec, env: Environment, diagnostics: Diagnostics) -> Layer:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from compiler.errors import Diagnostics, did_you_mean
 from compiler.expand.blocks import block_environment
 from compiler.expand.copies import copies, switched_on
+from compiler.expand.freeze import frozen
 from compiler.expand.items import Item, Layer, Parallel, Reference, Sequence, TooManyLayers, walk
 from compiler.expand.names import Names, base_name, key_of
 from compiler.expand.patch import patched
@@ -253,7 +254,8 @@ class Expander:
             items = self.layers(block.layers, f"{name}.", inner, block.blocks, within, Names(block.inputs))
             output = block_output(block, inner, self.diagnostics, within)
             made = Sequence(name, items, source, spec.op_place, trail, block.inputs, closed=True, output=output)
-            return self.patched(made, block.patch, inner, block.blocks)
+            made = self.patched(made, block.patch, inner, block.blocks)
+            return frozen(made, block.freeze, inner, self.diagnostics)
         finally:
             self.calls.pop()
             self.home, self.variables = outside

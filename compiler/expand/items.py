@@ -30,6 +30,7 @@ class Layer:
         op: an op's name; None where the op is not known (the fault is reported).
         source: what enters; None for the layer before.
         shares: the full name of the layer whose weights it calls again.
+        frozen: whether training is to leave its weights alone.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Layer:
     shares: str | None = None
     merge: bool = False  # the merge at the end of a residual or of branches
     residual: bool = False  # ... of a residual
+    frozen: bool = False
 
 
 @dataclass(frozen=True, slots=True)

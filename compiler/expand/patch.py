@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
-from compiler.errors import Diagnostics, closest, did_you_mean
+from compiler.errors import Diagnostics
+from compiler.expand.globs import around, near
 from compiler.expand.items import Item, Layer, Parallel, Sequence, TooManyLayers, walk
 from compiler.expand.names import Names
 from compiler.spec.environment import Environment, Unevaluated, afford, compute
@@ -35,7 +36,7 @@ def patched(
         matched = _matches(items, patch)
         if not matched:
             if not any(isinstance(item, Layer) and item.op is None for item in items.values()):  # it may mean those
-                hint = _near(patch.glob, list(items)) if len(diagnostics.faults) < MAX_HINTS else None
+                hint = near(patch.glob, list(items)) if len(diagnostics.faults) < MAX_HINTS else None
                 diagnostics.report("E213", f"patch {patch.glob!r} matches no layer", patch.place, hint=hint)
             continue
         if _refused(patch, matched, diagnostics):
@@ -49,28 +50,12 @@ def patched(
     return body
 
 
-def _near(glob: str, names: list[str]) -> str:
-    """A hint for a glob that matches none of `names`."""
-    start, dot, last = glob.rpartition(".")
-    close = closest(last, {name.rpartition(".")[2] for name in names})
-    if close and any(fnmatchcase(name, f"{start}{dot}{close}") for name in names):
-        return f"did you mean '{start}{dot}{close}'?"
-    return did_you_mean(glob, names) or "globs go over the names that 'show' prints; '*' matches dots too"
-
-
 def _matches(items: dict[str, Item], patch: PatchSpec) -> list[Item]:
     """What the glob means: single layers to set arguments; outermost items to insert beside, replace or remove."""
     found = {name: item for name, item in items.items() if fnmatchcase(name, patch.glob)}
     if patch.args.entries:
         return [item for item in found.values() if isinstance(item, Layer)] or list(found.values())
-    return [item for name, item in found.items() if not any(outer in found for outer in _around(name))]
-
-
-def _around(name: str) -> Iterator[str]:
-    """The names of what `name` stands in: "a.b" and "a" for "a.b.c"."""
-    while "." in name:
-        name = name.rpartition(".")[0]
-        yield name
+    return [item for name, item in found.items() if not any(outer in found for outer in around(name))]
 
 
 def _refused(patch: PatchSpec, matched: list[Item], diagnostics: Diagnostics) -> bool:

@@ -136,16 +136,17 @@ def _dtype(data: Any, path: str) -> tuple[str, int]:
         if dtype.kind in _KINDS and dtype.itemsize in (1, 2, 4, 8) and dtype.byteorder in "<=|":
             return dtype.name, dtype.itemsize
     # Keras writes bfloat16 as two opaque bytes, and says so in an attribute
-    if kind == h5py.h5t.OPAQUE and data.id.get_type().get_size() == 2 and _text(data, "dtype") == "bfloat16":
+    if kind == h5py.h5t.OPAQUE and data.id.get_type().get_size() == 2 and text_of(data, "dtype") == "bfloat16":
         return "bfloat16", 2
     raise Refused("E902", f"has the array {path[:80]!r}, which does not hold plain numbers")
 
 
 def _layer(group: Any) -> str | None:
-    return _text(group, "name")
+    return text_of(group, "name")
 
 
-def _text(holder: Any, name: str) -> str | None:
+def text_of(holder: Any, name: str) -> str | None:
+    """An attribute that is one text; None where it is none, or something else."""
     if name not in holder.attrs:
         return None
     attribute = holder.attrs.get_id(name)

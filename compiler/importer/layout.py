@@ -40,7 +40,7 @@ def _groups(config: Mapping[str, object], path: tuple[str, ...], prefix: str) ->
         kind = str(layer["class_name"])
         if _is_operation(layer) or (sequential and kind == "InputLayer"):
             continue
-        snake = _snake_case(kind)
+        snake = group_of(kind)
         number = counts[snake] = counts.get(snake, -1) + 1
         group = f"{prefix}layers/{snake}" + (f"_{number}" if number else "")
         inner = (*path, _name(layer))
@@ -65,8 +65,11 @@ def _is_operation(layer: Mapping[str, object]) -> bool:
     return str(layer.get("module")).startswith("keras.src.ops.")
 
 
-def _snake_case(name: str) -> str:
-    """Keras's own way (keras/src/utils/naming.py): `Conv2DTranspose` is `conv2d_transpose`."""
+def group_of(name: str) -> str:
+    """What the groups of a class are called, before their number: `Conv2DTranspose` is `conv2d_transpose`.
+
+    Source: keras/src/utils/naming.py.
+    """
     name = re.sub(r"\W+", "", _CLASSES.get(name, name))
     name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
     return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()

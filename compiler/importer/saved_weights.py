@@ -50,6 +50,20 @@ class Held:
         return math.prod(self.shape) * _ITEM[self.dtype]
 
 
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What a file calls its layers.
+
+    Attributes:
+        groups: in Keras 3's form, the layer's name by its group, `layers/dense_1`.
+        older: in the form before, of every layer, in the model's order, its group, its name, and the paths of its
+            weights below the group.
+    """
+
+    groups: Mapping[str, str]
+    older: tuple[tuple[str, str, tuple[str, ...]], ...]
+
+
 def inventory(path: Path, place: Place | None = None) -> dict[str, Held]:
     """The arrays of a `.weights.h5` file or a `.keras` archive by their paths in it, in order of the paths.
 
@@ -67,6 +81,22 @@ def inventory(path: Path, place: Place | None = None) -> dict[str, Held]:
         given = run("compiler.importer.hdf5:inventory", path, {"folder": folder}, for_size(_size(path)), place)
     found = cast(dict[str, tuple[list[int], str, str | None]], given)
     return {key: Held(tuple(shape), dtype, layer) for key, (shape, dtype, layer) in found.items()}
+
+
+def names(path: Path, place: Place | None = None) -> Names:
+    """What a file of weights calls its layers.
+
+    Args:
+        path: a file whose inventory was taken without a fault.
+        place: where the user names the file, for faults; the file itself by default.
+
+    Raises:
+        ConfigError: as for `inventory`.
+    """
+    with TemporaryDirectory() as folder:
+        given = run("compiler.importer.names:names", path, {"folder": folder}, for_size(_size(path)), place)
+    found = cast(dict[str, Any], given)
+    return Names(found["groups"], tuple((group, name, tuple(weights)) for group, name, weights in found["older"]))
 
 
 @contextmanager

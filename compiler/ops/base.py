@@ -18,7 +18,7 @@ Shapes leave out the batch dimension; None is a dimension that only the data tel
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self, cast
 
 from compiler.errors import did_you_mean, shown
 from compiler.ir import Shape, TensorType, Weight, size
@@ -122,6 +122,14 @@ class Op(Settings):
         """The weights as `trainable` leaves them."""
         return tuple(weight if self.trainable else replace(weight, trainable=False) for weight in weights)
 
+    def untrainable(self) -> Self:
+        """The same layer with `trainable: false`, in the layers inside its arguments too."""
+        if "trainable" not in type(self).model_fields:
+            return self
+        inside = {name: _untrainable(getattr(self, name)) for name in type(self).model_fields}
+        changed = {name: value for name, value in inside.items() if value is not getattr(self, name)}
+        return self.model_copy(update={**changed, "trainable": False})
+
     def check(self) -> Iterable[Mismatch]:
         """Faults among the arguments themselves, whatever enters."""
         return ()
@@ -132,6 +140,16 @@ class Op(Settings):
         compute = POLICIES.get(policy, policy)
         first = next(iter(inputs))
         return first if self.keeps_integers and first not in FLOATS else compute
+
+
+def _untrainable(value: object) -> object:
+    """A field's value with the layers in it frozen; itself where there are none."""
+    if isinstance(value, Op):
+        return value.untrainable()
+    if isinstance(value, (list, tuple)):
+        items = cast("list[object] | tuple[object, ...]", value)
+        return type(items)(_untrainable(item) for item in items) if any(isinstance(x, Op) for x in items) else items
+    return value
 
 
 class UnaryOp(Op, abstract=True):

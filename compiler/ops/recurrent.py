@@ -168,7 +168,7 @@ class Wrapper(Op, abstract=True):
 
     def warnings(self) -> Iterable[Mismatch]:
         """Keras leaves the layers inside trainable when `trainable: false` stands on the wrapper."""
-        if not self.trainable:
+        if not self.trainable and self.layer.trainable:
             hint = "set it in the layer inside"
             yield Mismatch("W607", "does not freeze the layer that it wraps", hint=hint, argument="trainable")
 

@@ -18,6 +18,8 @@ from compiler.errors import ConfigError, Fault
 from compiler.ir import CheckedGraph
 from compiler.runtime.checks import measured
 from compiler.runtime.data import Dataset
+from compiler.runtime.initial import InitialWeights
+from compiler.runtime.initial.fill import fill
 from compiler.runtime.progress import Progress, Silent
 from compiler.runtime.steps import Steps
 from compiler.runtime.training import (
@@ -58,6 +60,7 @@ class Outcome:
         stopped: what ended it.
         history: one row an epoch, as in `history.csv`.
         timings: seconds by phase: `build`, `fit`, `evaluate`, `save`.
+        initial: where the weights came from that it began with; None for random ones.
     """
 
     metrics: Mapping[str, Mapping[str, float]]
@@ -66,6 +69,7 @@ class Outcome:
     stopped: Literal["epochs", "early_stopping"]
     history: tuple[Mapping[str, float], ...]
     timings: Mapping[str, float]
+    initial: Mapping[str, object] | None = None
 
 
 class Diverged(ConfigError):
@@ -88,7 +92,12 @@ class _Clock:
 
 
 def fit(
-    graph: CheckedGraph, train: TrainSettings, data: Dataset, out: Writer, progress: Progress | None = None
+    graph: CheckedGraph,
+    train: TrainSettings,
+    data: Dataset,
+    out: Writer,
+    progress: Progress | None = None,
+    initial: InitialWeights | None = None,
 ) -> Outcome:
     """Train the model that `graph` describes, keep the weights of its best epoch, and evaluate those.
 
@@ -98,10 +107,12 @@ def fit(
     Args:
         train: settings that `check_training` has passed for this graph and these data.
         progress: told how far it is.
+        initial: weights to begin with, in the place of random ones.
 
     Raises:
         Diverged: E802; the best weights so far are saved as `model.keras`.
-        ConfigError: E801, Keras refuses a layer; E602 to E604, model, loss and data do not go together.
+        ConfigError: E801, Keras refuses a layer; E602 to E604, model, loss and data do not go together; E901 to
+            E904, the initial weights are not what they were when they were checked.
     """
     clock = _Clock()
     progress = progress or Silent()
@@ -112,6 +123,7 @@ def fit(
     except Unsuitable as fault:
         raise ConfigError([Fault(fault.code, str(fault), hint=fault.hint)]) from None
     model = build(graph)
+    began = fill(model, graph, initial) if initial else None
     _require_output(model, data)
     steps = Steps(model, goal, metrics, train.optimizer, graph.precision, train.batch_size)
     clock.lap("build")
@@ -138,6 +150,7 @@ def fit(
         stopped=training.stopped,
         history=tuple(training.history),
         timings=clock.timings,
+        initial=began,
     )
 
 

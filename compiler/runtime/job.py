@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from compiler.ir import CheckedGraph
 from compiler.pipeline import ModelSource, compile_model
 from compiler.runtime.checks import check_training
 from compiler.runtime.data.source import SOURCES, DataSettings, read_data
+from compiler.runtime.initial import InitialWeights, check_frozen, check_initial
 from compiler.runtime.training import TrainSettings, read_train
 from compiler.spec.compose import Composed, load_plugins
 from compiler.spec.freeze import frozen_text
@@ -41,6 +42,7 @@ class Plan:
         train, data: typed settings (no data with `data=none`); their sections keep the places, for faults that only
             the data can show.
         model_yaml: the model's frozen spec.
+        initial: the weights to begin with, where they come from a file.
         warnings: what was suspicious.
     """
 
@@ -51,6 +53,7 @@ class Plan:
     train_section: Map
     data_section: Map
     model_yaml: str
+    initial: InitialWeights | None
     warnings: tuple[Fault, ...]
 
 
@@ -79,7 +82,12 @@ def plan(composed: Composed, *, together: bool = True) -> Plan:
         raise AssertionError("a model that is missing has a fault")
     load_model = model_loader(composed, diagnostics)
     precision = train.precision if train else "float32"
-    graph = compile_model(ModelSource(tree, load_model, limits, limits_section, precision), diagnostics)
+    source = ModelSource(tree, load_model, limits, limits_section, precision)
+    graph = compile_model(source, diagnostics)
+    initial = None
+    if together and train and not diagnostics.has_errors:
+        initial = check_initial(graph, _unpatched(source), train.initial, composed.section("train"), diagnostics)
+        check_frozen(graph, initial, tree.keys.get("freeze"), diagnostics)
     if together and train and data and not diagnostics.has_errors:
         check_training(graph, train, data, composed.section("train"), diagnostics)
     diagnostics.raise_errors()
@@ -92,8 +100,19 @@ def plan(composed: Composed, *, together: bool = True) -> Plan:
         composed.section("train"),
         data_section,
         frozen_text(tree, load_model),
+        initial,
         tuple(diagnostics.faults),
     )
+
+
+def _unpatched(source: ModelSource) -> CheckedGraph | None:
+    """The model as it was before its patches: a file of weights may have its layers. None where that is no model."""
+    if source.tree.get("patch") is None:
+        return None
+    entries = {key: value for key, value in source.tree.entries.items() if key not in ("patch", "freeze")}
+    diagnostics = Diagnostics()
+    graph = compile_model(replace(source, tree=replace(source.tree, entries=entries)), diagnostics)
+    return None if diagnostics.has_errors else graph
 
 
 def run(job: Plan, folder: Path, console: Console, overrides: Sequence[str] = ()) -> Outcome:
@@ -126,9 +145,11 @@ def run(job: Plan, folder: Path, console: Console, overrides: Sequence[str] = ()
     with quiet():
         from compiler.runtime.fit import fit
     imported = perf_counter()
+    if job.initial:
+        console.print(str(job.initial), markup=False, highlight=False, soft_wrap=True)
     with RunWriter(folder, {"kind": "keras", "name": job.name, "overrides": list(overrides)}) as writer:
         writer.save_text("model.yaml", job.model_yaml)
-        outcome = fit(job.graph, job.train, dataset, writer, progress_on(console))
+        outcome = fit(job.graph, job.train, dataset, writer, progress_on(console), job.initial)
         timings = {"data": loaded - start, "import": imported - loaded, **outcome.timings}
         writer.complete(
             {
@@ -137,10 +158,12 @@ def run(job: Plan, folder: Path, console: Console, overrides: Sequence[str] = ()
                 "best_epoch": outcome.best_epoch,
                 "epochs_run": outcome.epochs_run,
                 "stopped": outcome.stopped,
+                "initial": outcome.initial,
                 "spec_hash": job.graph.hash,
                 "model": {
                     "layers": job.graph.layers,
                     "params": job.graph.params,
+                    "trainable_params": job.graph.trainable_params,
                     "flops": job.graph.flops,
                     "activation_bytes": job.graph.activation_bytes,
                 },

@@ -40,10 +40,12 @@ def explain(
     if mark is not None and mark.name and Path(mark.name).is_file():
         read_tree(read_source(Path(mark.name)), diagnostics)
         if not diagnostics.has_errors:
+            message = _first_line(str(getattr(error, "problem", error)))
             diagnostics.report(
                 "E001",
-                _first_line(str(getattr(error, "problem", error))),
+                message,
                 Place(read_source(Path(mark.name)), mark.line + 1, mark.column + 1),
+                hint="quote a text that begins with '!'" if "tag '!" in message else None,
             )
         return None
     if isinstance(error, yaml.YAMLError):

@@ -13,7 +13,7 @@ from compiler.errors import Place
 from compiler.spec.located import Leaf, Map, Seq, Tree
 
 RESERVED = ("op", "name", "from", "when", "repeat", "each", "share")
-SECTIONS = ("input", "inputs", "vars", "blocks", "layers", "outputs", "patch", "models")
+SECTIONS = ("input", "inputs", "vars", "blocks", "layers", "outputs", "patch", "freeze", "models")
 BLOCK_KEYS = ("params", "inputs", "blocks", "layers", "output")
 PARAM_TYPES = ("int", "float", "number", "str", "bool", "list", "any")
 NESTED = "model/"
@@ -65,7 +65,7 @@ class BlockSpec:
         blocks: the blocks that its layers can name: its own, and those around it.
         output: a reference to what it gives; its last layer where None.
         isolated: whether the model's variables stay out of it, as they do for a nested model.
-        patch: a nested model's own.
+        patch, freeze: a nested model's own.
     """
 
     name: str
@@ -77,6 +77,7 @@ class BlockSpec:
     output: Tree | None = None
     isolated: bool = False
     patch: tuple[PatchSpec, ...] = ()
+    freeze: Tree | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,7 @@ class ModelSpec:
     """A whole model file.
 
     Attributes:
+        freeze: globs over the names of layers whose weights training leaves alone; None where not said.
         models: the nested models that it names, as blocks, by their op (`model/<name>`).
     """
 
@@ -123,6 +125,7 @@ class ModelSpec:
     layers: tuple[LayerSpec, ...]
     outputs: Tree | None
     patch: tuple[PatchSpec, ...]
+    freeze: Tree | None
     models: Mapping[str, BlockSpec | None]
     place: Place
 

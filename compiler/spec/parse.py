@@ -70,6 +70,7 @@ class _Parser:
             layers=self.layers(tree.get("layers"), blocks, "layers"),
             outputs=tree.get("outputs"),
             patch=self.patch(tree.get("patch"), blocks),
+            freeze=said(tree.get("freeze")),
             models=self.models,
             place=tree.key_place("layers"),
         )
@@ -211,6 +212,7 @@ class _Parser:
         }
         inputs = tuple(item.name for item in spec.inputs) if len(spec.inputs) > 1 else ()
         self.models[op] = BlockSpec(
-            op, params, inputs, spec.blocks, spec.layers, tree.place, spec.outputs, isolated=True, patch=spec.patch
-        )
+            op, params, inputs, spec.blocks, spec.layers, tree.place, spec.outputs,
+            isolated=True, patch=spec.patch, freeze=spec.freeze,
+        )  # fmt: skip
         return self.models[op]

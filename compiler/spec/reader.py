@@ -122,7 +122,8 @@ class _Reader:
             self.refuse("an anchor", place)
         tag = getattr(event, "tag", None)  # all nodes but aliases have one
         if tag is not None:
-            self.refuse(f"a tag ({tag})", place)
+            quote = f"quote it ('{tag}') to mean the text" if tag.startswith("!") else None
+            self.refuse(f"a tag ({tag})", place, quote)
         if isinstance(event, yaml.ScalarEvent):
             self.scalar(event, place)
             return
@@ -179,9 +180,8 @@ class _Reader:
             top.entries[top.pending] = tree
         top.pending, top.merging, top.skipping = None, False, False
 
-    def refuse(self, what: str, place: Place) -> None:
+    def refuse(self, what: str, place: Place, hint: str | None = "make a block of what comes again") -> None:
         if self.strict:
-            hint = None if "tag" in what else "make a block of what comes again"
             self.stop("E005", f"{what} is not allowed in a file from elsewhere", place, hint)
 
     def stop(self, code: str, message: str, place: Place, hint: str | None = None) -> None:
@@ -251,6 +251,8 @@ def _syntax_hint(problem: str, place: Place, lines: list[str]) -> str | None:
         return "inside {...} and [...] quote an interpolation: '${...}'"
     if "alias" in problem or here == "*":
         return "quote a text that begins with '*'"
+    if "scanning a tag" in problem:
+        return "quote a text that begins with '!'"
     if here in ("%", "@", "`", "&", "!"):
         return f"quote a text that begins with {here!r}"
     if "mapping values" in problem:

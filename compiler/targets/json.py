@@ -27,6 +27,7 @@ def to_json(graph: CheckedGraph) -> dict[str, object]:
             args: the arguments that differ from their defaults; an object or layer inside has its class under `op`.
             inputs: the nodes that it takes from, each `{node, argument}`; `argument` is null where Keras takes a list.
             shares: the node whose weights it calls, or null.
+            frozen: whether `trainable = False` is to be set on the built layer.
             type: `{shape, dtype}` of the output, without the batch dimension, null for a dimension that only the
                 data tell; null as a whole where only Keras knows.
             weights: `{name, shape, trainable}` of each variable.
@@ -63,6 +64,7 @@ def _node(checked: CheckedNode) -> dict[str, object]:
         "args": _strict(node.args),
         "inputs": [{"node": operand.node, "argument": operand.argument} for operand in node.inputs],
         "shares": node.shares,
+        "frozen": node.frozen,
         "type": None if kind is None else {"shape": list(kind.shape), "dtype": kind.dtype},
         "weights": [{"name": w.name, "shape": list(w.shape), "trainable": w.trainable} for w in checked.weights],
         "params": checked.params,

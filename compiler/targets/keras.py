@@ -56,6 +56,8 @@ def build(graph: CheckedGraph, name: str = "model") -> keras.Model:
                 layers[node.name] = layers[node.shares] if node.shares else layer(node.op, node.args, node.name)
                 arguments = {key: node.args[key] for key in _op(node.op).call_arguments if key in node.args}
                 tensors[node.name] = _called(layers[node.name], node, tensors, arguments)
+                if node.frozen:
+                    layers[node.name].trainable = False  # now that what is inside is made
             except Exception as error:  # Keras refuses with whatever comes to hand, IndexError included
                 message = f"Keras refuses {node.op!r}: {_first_line(error)}"
                 faults.report("E801", message, node.place, trail=node.trail)

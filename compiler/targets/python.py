@@ -109,7 +109,7 @@ class _Module:
             ast.Dict(keys, outputs) if keyed else outputs[0] if len(outputs) == 1 else ast.List(outputs),
             name=ast.Constant("model"),
         )
-        statements.append(ast.Return(made))
+        statements += _returned(made, [node.name for node in graph if node.node.frozen], body.variables.used)
         if graph.precision == "float32":
             return [_without_arguments("build_model", statements)]
         return [_without_arguments("assemble", statements), _under_policy(graph.precision)]
@@ -172,6 +172,20 @@ def _place(path: Path) -> list[int]:
 
 def _without_arguments(title: str, statements: list[ast.stmt]) -> ast.FunctionDef:
     return ast.FunctionDef(title, ast.arguments([], [], None, [], [], None, []), statements, [], name("keras.Model"))
+
+
+def _returned(model: ast.expr, frozen: list[str], taken: Collection[str]) -> Iterator[ast.stmt]:
+    """The end of `build_model`: the layers are frozen into which the argument `trainable` does not reach."""
+    if not frozen:
+        yield ast.Return(model)
+        return
+    variable, each = free("model", taken), free("frozen", taken)
+    yield assign(variable, model)
+    freeze = ast.Assign(
+        [ast.Attribute(call(f"{variable}.get_layer", ast.Name(each)), "trainable")], ast.Constant(False)
+    )
+    yield ast.For(ast.Name(each), ast.List([ast.Constant(title) for title in frozen]), [freeze], [])
+    yield ast.Return(ast.Name(variable))
 
 
 def _under_policy(precision: str) -> ast.stmt:

@@ -132,6 +132,13 @@ def _sections(definitions: Definitions) -> dict[str, Schema]:
     }
 
 
+def _globs() -> Schema:
+    """A list of globs, of which the first takes nothing out."""
+    glob = {"anyOf": [{"type": "string", "minLength": 1}, EXPRESSION]}
+    first = {"anyOf": [{"type": "string", "pattern": "^[^!]", "errorMessage": "nothing is frozen before"}, EXPRESSION]}
+    return {"type": "array", "items": [first], "additionalItems": glob}
+
+
 def _file() -> Schema:
     """The sections of a model file."""
     input_names = {"pattern": f"^(?!prev$){_NAME}", "errorMessage": _NAMED}
@@ -156,6 +163,10 @@ def _file() -> Schema:
         "patch": {
             "description": "Changes by globs over the names that `show` prints.",
             **or_null(mapped(ref("patch"))),
+        },
+        "freeze": {
+            "description": "Globs over names: layers that training leaves as they are; '!GLOB' takes some out again.",
+            "anyOf": [_globs(), EXPRESSION, {"type": "null"}],
         },
         "models": {
             "description": "Other model files that `op: model/NAME` means, put in here.",

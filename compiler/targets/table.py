@@ -26,8 +26,9 @@ def totals_line(graph: CheckedGraph, name: str) -> str:
     "mlp: 3 layers, 101,770 parameters, 203 kFLOPs and 3.6 KiB of activations a sample"
     """
     flops, memory, left_out = known_totals(graph)
+    trainable = f" ({graph.trainable_params:,} trainable)" if graph.frozen else ""
     line = (
-        f"{name}: {plural(graph.layers, 'layer')}, {plural(graph.params, 'parameter')}, "
+        f"{name}: {plural(graph.layers, 'layer')}, {plural(graph.params, 'parameter')}{trainable}, "
         f"{count_text(flops)}FLOPs and {bytes_text(memory)} of activations a sample"
     )
     return f"{line} ({left_out})" if left_out else line

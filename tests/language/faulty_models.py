@@ -392,3 +392,8 @@ layers: [{op: Flatten, name: a}, {op: Flatten, name: b}, {op: Flatten, name: c},
   {op: sequence, name: d, layers: [Flatten]}]
 """,
 )
+case("freeze", "E114 E213 E213", "freeze: [stem, 3, '*.Dense', '!hed']\nlayers: [{op: Dense, units: 4, name: stem}]\n")
+case("freeze_text", "E114", "freeze: stem\nlayers: [{op: Dense, units: 4, name: stem}]\n")
+case("freeze_back", "E114", "freeze: ['!head']\nlayers: [{op: Dense, units: 4, name: head}]\n")
+case("freeze_bare", "E001", "freeze: ['*', !head]\nlayers: [{op: Dense, units: 4, name: head}]\n")
+case("freeze_bare_entry", "E005", "freeze:\n  - '*'\n  - !head\nlayers: [{op: Dense, units: 4, name: head}]\n")

@@ -92,6 +92,18 @@ COMMANDS: dict[str, tuple[str, tuple[str, ...]]] = {
         "W607 W607",
         ("model=mlp", "train.reduce_on_plateau={patience: 4}", "train.schedule.warmup_epochs=99"),
     ),
+    "frozen_at_random": ("W608", ("model=mlp", "+model.freeze=['*', '!head']")),
+    "frozen_whole": ("W608", ("model=mlp", "+model.freeze=['*']")),
+    "frozen_by_its_argument": ("W608", ("model=mlp", "+model.layers.2.trainable=false")),
+    "initial_weights": (
+        "E006 E213",
+        ("model=mlp", "train.initial={weights: no.keras, skip: [head, heads]}"),
+    ),
+    "initial_settings": (
+        "E106 E106 E117",
+        ("model=mlp", "train.initial={weights: 3, skip: head, pair: shapes}"),
+    ),
+    "initial_skip": ("W607", ("model=mlp", "train.initial.skip=[head]")),
     "model_and_file": ("E007", ("model=mlp", "model_file=conf/model/mlp.yaml")),
     "nested_model": ("E006 E204", ("model=mlp", "model.layers=[model/mlpp, {op: model/mlp, unitz: [3]}]")),
 }  # fmt: skip

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from compiler.targets.keras import build
+from compiler.targets.keras_order import layer_order
 from compiler.targets.layers import LayerScale
 from tests.networks import NETWORKS, network_graph
 
@@ -38,10 +39,12 @@ def test_it_computes_what_keras_does(name: str) -> None:
     keras.utils.clear_session()
     constructor: Any = getattr(keras.applications, network.constructor)
     theirs = constructor(weights=None, input_shape=(network.size, network.size, 3))
-    ours = build(network_graph(name, [f"model.input=[{network.size},{network.size},3]"]))
+    graph = network_graph(name, [f"model.input=[{network.size},{network.size},3]"])
+    ours = build(graph)
     assert [(w.shape, w.dtype, w.trainable) for w in ours.weights] == [
         (w.shape, w.dtype, w.trainable) for w in theirs.weights
     ]
+    assert [layer.name for layer in ours.layers] == [node.name for node in layer_order(graph)]
     assert ours.count_params() == theirs.count_params()
     x = images(network.size, network.pixels)
     unsettle(theirs, x)

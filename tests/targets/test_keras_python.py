@@ -19,6 +19,7 @@ from compiler.ir import CheckedGraph
 from compiler.ops import OPS, NamedOp
 from compiler.targets.keras import build
 from compiler.targets.python import to_python
+from tests.language.models import graph_of
 from tests.ops.drawing import Draw
 from tests.ops.test_against_keras import DRAWS, Refusal, built, infer
 from tests.targets import checked, node
@@ -132,6 +133,22 @@ def test_every_declared_op(name: str) -> None:
         same(checked(*entering, layer), numbers=False)
 
     same_layer()
+
+
+def test_frozen_layers() -> None:
+    """What is inside a wrapper or an attention too, which an argument `trainable=False` does not reach."""
+    text = """
+        input: [6, 4]
+        layers:
+          - {op: Bidirectional, layer: {op: LSTM, units: 2, return_sequences: true}}
+          - {op: TimeDistributed, layer: BatchNormalization}
+          - {op: MultiHeadAttention, num_heads: 2, key_dim: 2, from: {query: prev, value: prev}}
+          - {op: Dense, units: 3, name: head}
+        freeze: ["*", "!head"]
+    """
+    graph = graph_of(text)
+    same(graph)
+    assert [weight.path for weight in build(graph).trainable_weights] == ["head/kernel", "head/bias"]
 
 
 def test_layers_without_a_declaration() -> None:

@@ -15,6 +15,7 @@ from compiler.spec.compose import compose
 from compiler.spec.overrides import for_hydra
 from compiler.spec.source import model_loader, model_tree
 from compiler.targets.keras import build
+from compiler.targets.keras_order import layer_order
 from tests.language.models import compile_file, graph_of
 from tests.language.test_language_page import MODELS
 from tests.pages import Example
@@ -45,6 +46,8 @@ def agrees(graph: CheckedGraph) -> None:
     model = build(graph)
     assert model.count_params() == graph.params
     assert sum(int(np.prod(w.shape)) for w in model.trainable_weights) == graph.trainable_params
+    names = [layer.name for layer in model.layers]
+    assert [node.name for node in layer_order(graph) if node.name in names] == names
     types = {node.name: node.type for node in graph}
     for node in graph:
         if node.node.op == "Input" or node.node.shares:

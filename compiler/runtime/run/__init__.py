@@ -21,8 +21,9 @@ under a real name is whole, whenever the process was killed. The fields of `run.
     task         `classification` or `regression`
     metrics      {train: {...}, val: {...}, test: {...}}: finite numbers by metric, so that a selector says `val.loss`
     best_epoch   whose weights were kept, from 1; `epochs_run` how many there were, `stopped` what ended them
+    initial      the weights it began with: file, sha256, how they were paired; null for random ones
     spec_hash    sha256 of the expanded graph
-    model        its layers, params, flops, activation_bytes
+    model        its layers, params, trainable_params, flops, activation_bytes
     data         fingerprints of rows, labels and class order; rows by split, classes, and where they came from
     config       the resolved sections `train` and `data`
     seeds        by purpose

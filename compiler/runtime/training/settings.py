@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, cast
 
 from compiler.errors import Diagnostics, shown
+from compiler.runtime.training.initial import Initial
 from compiler.runtime.training.losses import Auto, Loss
 from compiler.runtime.training.metrics import Metric
 from compiler.runtime.training.monitors import Best, EarlyStopping, ReduceOnPlateau
@@ -101,6 +102,7 @@ class TrainSettings(Settings):
         class_weight: `balanced` is rows / (classes * rows of the class); a class that is not named weighs 1.
         early_stopping, reduce_on_plateau: null switches them off.
         best: which epoch's weights are kept.
+        initial: the weights to begin with, for fine-tuning.
     """
 
     epochs: PositiveInt = 20
@@ -115,6 +117,7 @@ class TrainSettings(Settings):
     early_stopping: Annotated[EarlyStopping | None, record(EarlyStopping, none=True)] = None
     reduce_on_plateau: Annotated[ReduceOnPlateau | None, record(ReduceOnPlateau, none=True)] = None
     best: Annotated[Best, record(Best)] = Best()
+    initial: Annotated[Initial, record(Initial)] = Initial()
 
 
 def read_train(section: Map, diagnostics: Diagnostics) -> TrainSettings | None:
