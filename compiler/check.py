@@ -149,7 +149,7 @@ def _operands(wired: Wired, op: Op, diagnostics: Diagnostics) -> tuple[Operand, 
         hint = "merge them first: {op: Concatenate, from: [...]}"
         diagnostics.report("E306", message, place, hint=hint, trail=layer.trail)
         return ()
-    if op.arity == "many" and len(given) == 1:
+    if op.arity == "many" and len(given) < op.least:
         hint = "from: [prev, NAME]"
         diagnostics.report(
             "E305", f"{layer.op!r} merges two or more inputs (got one)", layer.place, hint=hint, trail=layer.trail

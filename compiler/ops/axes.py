@@ -30,6 +30,8 @@ def _rule(*, none: bool = False):
     return rule(words, _is_axes, _has_axes, schema, none=none, convert=_frozen)
 
 
+COUNTED = "axes are counted with the batch as 0; the first axis after it is 1"
+
 Axes = Annotated[Axis, _rule()]
 MaybeAxes = Annotated[Axis | None, _rule(none=True)]
 
@@ -41,11 +43,10 @@ def axis_index(axis: int, x: Shape, argument: str = "axis") -> int:
         Mismatch: E408, there is no such axis or it is the batch.
     """
     rank = len(x) + 1
-    hint = "axes are counted with the batch as 0; the first axis after it is 1"
     if not -rank <= axis < rank:
-        raise Mismatch("E408", f"has no axis {axis} in an input of shape {dims(x)}", hint=hint, argument=argument)
+        raise Mismatch("E408", f"has no axis {axis} in an input of shape {dims(x)}", hint=COUNTED, argument=argument)
     if axis % rank == 0:
-        raise Mismatch("E408", f"cannot work along the batch (axis {axis})", hint=hint, argument=argument)
+        raise Mismatch("E408", f"cannot work along the batch (axis {axis})", hint=COUNTED, argument=argument)
     return axis % rank - 1
 
 

@@ -81,7 +81,8 @@ class Op(Settings):
 
     Class attributes:
         keras: where Keras has it; its own name in `keras.layers` by default.
-        arity: `one` tensor, `many` (a list of two or more), or named ones (`named`).
+        arity: `one` tensor, `many` (a list of them), or named ones (`named`).
+        least: how many a list must have.
         keeps_integers: whether integers and booleans pass unchanged, as in layers that only move values.
         call_arguments: fields that go into the call instead of the constructor.
         extras: fields of ours, which Keras never sees.
@@ -94,6 +95,7 @@ class Op(Settings):
     keeps_integers: ClassVar[bool] = False
     call_arguments: ClassVar[tuple[str, ...]] = ()
     extras: ClassVar[tuple[str, ...]] = ()
+    least: ClassVar[int] = 2
 
     trainable: Bool = True
     dtype: DType = None

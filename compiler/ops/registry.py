@@ -30,9 +30,30 @@ FAMILIES: dict[str, str] = {
         "Convolution1DTranspose Convolution2D Convolution2DTranspose Convolution3D Convolution3DTranspose"
     ),
     "core": "Dense EinsumDense Embedding Identity Input Masking",
+    "functions.along": _functions(
+        "argsort cumprod cumsum diff flip glu log_softmax normalize roll softmax sort sparsemax"
+    ),
+    "functions.elementwise": _functions(
+        "abs absolute arccos arccosh arcsin arcsinh arctan arctanh cast cbrt ceil celu clip copy cos cosh deg2rad elu "
+        "erf erfc erfinv exp exp2 expm1 fabs floor gelu hard_shrink hard_sigmoid hard_silu hard_swish hard_tanh "
+        "isfinite isinf isnan isneginf isposinf leaky_relu log log10 log1p log2 log_sigmoid logical_not nan_to_num "
+        "negative ones_like rad2deg reciprocal relu relu6 round rsqrt selu sigmoid sign signbit silu sin sinc sinh "
+        "soft_shrink softplus softsign sparse_plus sparse_sigmoid sqrt square squareplus stop_gradient swish tan tanh "
+        "tanh_shrink threshold tril triu trunc zeros_like"
+    ),
+    "functions.items": _functions("get_item one_hot take"),
+    "functions.joins": _functions("concatenate einsum matmul stack"),
     "functions.pairs": _functions(
-        "add divide divide_no_nan equal floor_divide fmod greater greater_equal less less_equal logaddexp logical_and "
-        "logical_or logical_xor maximum minimum mod multiply not_equal power subtract true_divide"
+        "add arctan2 divide divide_no_nan equal floor_divide fmax fmin fmod greater greater_equal heaviside hypot less "
+        "less_equal logaddexp logaddexp2 logical_and logical_or logical_xor maximum minimum mod multiply not_equal "
+        "power subtract true_divide where"
+    ),
+    "functions.reductions": _functions(
+        "all amax amin any argmax argmin count_nonzero logsumexp max mean median min nanmax nanmean nanmedian nanmin "
+        "nanprod nanstd nansum nanvar norm prod ptp std sum var"
+    ),
+    "functions.shapes": _functions(
+        "depth_to_space expand_dims moveaxis pad repeat reshape space_to_depth squeeze swapaxes tile transpose"
     ),
     "merging": "Add Average Concatenate Dot Maximum Minimum Multiply Subtract",
     "normalization": (

@@ -134,8 +134,13 @@ def _called(made: Any, node: Node, tensors: Mapping[str, Any], arguments: Mappin
 
 def _computed(node: Node, tensors: Mapping[str, Any]) -> Any:
     """The output of a function of `keras.ops`; the operation that Keras makes of the call has the node's name."""
-    cls = _op(node.op)
-    y = _called(keras_class(cls), node, tensors, _fields(validate(cls, node.args)))
+    function = validate(_op(node.op), node.args)
+    assert isinstance(function, Function), "the op is one"
+    made = keras_class(type(function))
+    if function.starred:
+        y = made(*function.values().values(), *(tensors[operand.node] for operand in node.inputs))
+    else:
+        y = _called(made, node, tensors, function.values())
     y._keras_history.operation.name = node.name  # the functions take no name, and Keras's own could be a layer's
     return y
 

@@ -10,13 +10,14 @@ from compiler.ir import Node
 from compiler.ops import NamedOp
 from compiler.ops.functions.base import Function
 from compiler.targets.python_flow import STRUCTURE, Flow, Step, auto_named
+from compiler.targets.python_functions import function_call, renderer
 from compiler.targets.python_holes import Frame, identifier
 from compiler.targets.python_items import Item, Leaf, Loop, Path, Slot
 from compiler.targets.python_layout import WIDTH, text_of
 from compiler.targets.python_steps import Module, Part, Steps
 from compiler.targets.python_syntax import assign, call
 from compiler.targets.python_turns import plural, turns
-from compiler.targets.python_values import default, function_call, layer, op_class
+from compiler.targets.python_values import default, layer, op_class
 from compiler.targets.python_variables import TRUNKS, Variables
 
 Words = tuple["str | ast.expr", ...]
@@ -125,7 +126,7 @@ class Body:
         for key in dict.fromkeys(key for item in found for key in item.node.args):
             fallback = default(node.op, key)
             values = [item.node.args.get(key, fallback) for item in found]
-            arguments[key] = self.frame.value(values, key, fallback, owner=_owner(part.step))
+            arguments[key] = self.frame.value(values, key, fallback, renderer(cls, key), _owner(part.step))
         if node.op == "Input":
             variable = "inputs" if self._inputs == 1 else self.variables.unique(identifier(node.name) or "entry", at)
             yield assign(variable, layer(node.op, arguments, self._name_of(leaf)))
@@ -133,8 +134,7 @@ class Body:
             return
         if issubclass(cls, Function):
             args, keywords = self._tensors(node, at)
-            made = function_call(node.op, arguments, args, keywords)
-            yield from self._given(part.at, at, made)
+            yield from self._given(part.at, at, function_call(cls, arguments, args, keywords))
             return
         shared = next((value for value in leaf.reads if value.startswith("@")), None)
         made = self._read(shared, at) if shared else layer(node.op, arguments, self._name_of(leaf))

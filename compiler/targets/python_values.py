@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import takewhile
 from typing import cast
 
-from pydantic.fields import FieldInfo
-
-from compiler.ops import OPS, NamedOp, Op
+from compiler.ops import OPS, Op
 from compiler.ops.catalogue import opaque
 from compiler.ops.objects import OBJECTS, Kind
 from compiler.settings import plain
@@ -66,29 +63,6 @@ def layer(op: str, arguments: Mapping[str, ast.expr], layer_name: ast.expr) -> a
         places.append(key)
     named = {key: arguments[key] for key in keys if key not in places}
     return call(layer_class(op), *(arguments[key] for key in places), **named, name=layer_name)
-
-
-def function_call(
-    op: str, arguments: Mapping[str, ast.expr], tensors: Sequence[ast.expr], named: Mapping[str, ast.expr]
-) -> ast.Call:
-    """The call of the function `op` of `keras.ops`: by place what is required, and tensors as long as they stand first.
-
-    Args:
-        arguments: what is no tensor, by parameter.
-        tensors, named: the tensors that have no names, and those that have.
-    """
-    cls = op_class(op)
-    operands = cls.operands if issubclass(cls, NamedOp) else ()
-    fields = cls.model_fields
-    given = {**{key: arguments[key] for key in fields if key in arguments}, **named}
-    order = [*operands, *(key for key in fields if key not in operands)]
-    by_place = takewhile(lambda key: key in given and (key in operands or _by_place(fields[key], key)), order)
-    first = [given.pop(key) for key in list(by_place)]
-    return call(layer_class(op), *tensors, *first, **given)
-
-
-def _by_place(field: FieldInfo, key: str) -> bool:
-    return field.is_required() and key not in _LISTS
 
 
 def expression(value: object, argument: str) -> ast.expr:

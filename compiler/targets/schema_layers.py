@@ -138,7 +138,7 @@ def _structural() -> dict[str, Schema]:
 
 def _wiring(layers: Mapping[str, type[Op]]) -> list[Schema]:
     """What `from` may be, by the number of tensors that an op takes and whether it names them."""
-    one, many = list(STRUCTURAL), list[str]()
+    one, many = list(STRUCTURAL), dict[int, list[str]]()
     rules: list[Schema] = []
     for cls, names in names_by_class(layers).values():
         if issubclass(cls, Tensors):
@@ -146,9 +146,11 @@ def _wiring(layers: Mapping[str, type[Op]]) -> list[Schema]:
         elif issubclass(cls, NamedOp):
             rules.append(_enters(names, [_operands(cls), *_at_least(cls.required)], needed=cls.required > 1))
         else:
-            (many if layers[names[0]].arity == "many" else one).extend(names)
+            op = layers[names[0]]
+            (many.setdefault(op.least, []) if op.arity == "many" else one).extend(names)
     single = [_NAME, listed(ref("references"), minItems=1, maxItems=1)]
-    return [_enters(one, single, needed=False), _enters(many, _at_least(2), needed=True), *rules]
+    lists = [_enters(several, _at_least(least), needed=least > 1) for least, several in many.items()]
+    return [_enters(one, single, needed=False), *lists, *rules]
 
 
 def _enters(names: list[str], forms: list[Schema], *, needed: bool) -> Schema:
@@ -167,7 +169,7 @@ def _enters_or_numbers(cls: type[Tensors], names: list[str]) -> Schema:
 def _may_lack_from(cls: type[Op]) -> bool:
     if issubclass(cls, Tensors):
         return False
-    return cls.required < 2 if issubclass(cls, NamedOp) else cls.arity == "one"
+    return cls.required < 2 if issubclass(cls, NamedOp) else cls.arity == "one" or cls.least < 2
 
 
 def _operands(cls: type[NamedOp]) -> Schema:

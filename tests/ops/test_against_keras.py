@@ -117,8 +117,9 @@ def constructor(cls: type[Op]) -> dict[str, inspect.Parameter]:
     named = [p for p in parameters if p.kind not in variadic and (issubclass(cls, Function) or p.name not in BASE)]
     if issubclass(cls, Tensors):
         assert [p.name for p in named[: len(cls.operands)]] == [*cls.operands]
-    tensors = 0 if not issubclass(cls, Function) else len(cls.operands) if issubclass(cls, Tensors) else 1
-    return {p.name: p for p in named[tensors:]}
+    if not issubclass(cls, Function) or cls.starred:
+        return {p.name: p for p in named}
+    return {p.name: p for p in named[len(cls.operands) if issubclass(cls, Tensors) else 1 :]}
 
 
 def canonical(cls: type[Op], argument: str, value: object) -> object:
@@ -142,7 +143,8 @@ def equal(a: object, b: object) -> bool:
 @every_op
 def test_agrees_with_keras(name: str, draws: int) -> None:
     right = check_draws(name, draws, "float32")
-    assert 5 * right >= draws or right >= 5, f"only {right} of {draws} draws are right: draw better"
+    enough = draws / 15 if issubclass(UNIQUE[name], Function) else draws / 5
+    assert right >= min(enough, 5), f"only {right} of {draws} draws are right: draw better"
 
 
 @every_op
@@ -167,7 +169,12 @@ def test_agrees_with_keras_in_other_precisions(name: str, precision: str, draws:
 
 
 def check_draws(name: str, count: int, precision: str, change: Callable[[Draw], Draw] = lambda draw: draw) -> int:
-    """Compare `count` draws for the op, each after `change`; how many of them are right."""
+    """Compare `count` draws for the op, each after `change`; how many of them are right.
+
+    Functions are many and share their rules: a third of the draws is enough for each.
+    """
+    if issubclass(UNIQUE[name], Function):
+        count = max(1, count // 3)
     assert name in DRAWS, f"no draw for {name}: add one to tests/ops/draw_*.py"
     accepted: list[bool] = []
 
@@ -263,7 +270,7 @@ def built(cls: type[Op], draw: Draw) -> Built | Exception:
     calls = {key: value for key, value in draw.args.items() if key in cls.call_arguments}
     try:
         if issubclass(cls, Function):
-            return Built(None, call(cls, keras_class(cls), tensors, draw.args))
+            return Built(None, call(cls, keras_class(cls), tensors, function_arguments(cls, draw)))
         layer = made(cls, draw.args)
         if not isinstance(layer, keras.Layer):  # keras.Input is a function that gives the tensor itself
             return Built(None, layer)
@@ -278,9 +285,14 @@ def run(cls: type[Op], draw: Draw) -> tuple[Shape, str]:
 
     batch = 11
     arrays = {key: keras.ops.ones((batch, *shape), dtype) for key, (shape, dtype) in draw.inputs.items()}
-    y = call(cls, keras_class(cls), arrays, draw.args)
+    y = call(cls, keras_class(cls), arrays, function_arguments(cls, draw))
     assert y.shape[0] == batch
     return tuple(y.shape[1:]), keras.backend.standardize_dtype(y.dtype)
+
+
+def function_arguments(cls: type[Function], draw: Draw) -> Mapping[str, object]:
+    """Arguments as Keras's function takes them: a key is no list of texts there."""
+    return validate(cls, draw.args).values() if cls is OPS["ops.get_item"] else draw.args
 
 
 def made(cls: type[Op], args: Mapping[str, object]) -> Any:
@@ -290,6 +302,8 @@ def made(cls: type[Op], args: Mapping[str, object]) -> Any:
 
 def call(cls: type[Op], layer: Any, tensors: Mapping[str, Any], arguments: Mapping[str, object]) -> Any:
     values = list(tensors.values())
+    if issubclass(cls, Function) and cls.starred:
+        return layer(*arguments.values(), *values)
     if cls.arity == "many" or getattr(cls, "listed", False):
         return layer(values, **arguments)
     if cls.arity == "named" and issubclass(cls, Function):

@@ -18,7 +18,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from compiler.ir import Shape, TensorType
 from compiler.ops.base import FLOATS, INTEGERS, Mismatch, NamedOp, Op, Signature, elements
-from compiler.settings import is_bool, is_number, rule
+from compiler.ops.functions.promotion import promoted
+from compiler.settings import is_bool, is_number, non_defaults, rule
 
 Arity = Literal["one", "many", "named"]
 
@@ -70,23 +71,27 @@ class Function(Op, abstract=True):
     """Abstract: a function of `keras.ops`. It has no weights, so calling it again shares nothing.
 
     Class attributes:
-        module: the file of Keras that its operation is in, which saved models name.
-        operation: the operation's class there; the declaring class's name.
+        starred: whether it takes a list of tensors one by one, after its other arguments.
+        operation: the class of what Keras keeps of a call in a saved model; the declaring class's own name.
     """
 
     trainable: ClassVar[bool] = True  # pyright: ignore[reportIncompatibleVariableOverride]  # an argument of layers
-    dtype: ClassVar[str | None] = None  # pyright: ignore[reportIncompatibleVariableOverride]  # another one
+    dtype: ClassVar[str | None]  # pyright: ignore[reportIncompatibleVariableOverride]  # nor this one, but for some
     activity_regularizer: ClassVar[None] = None  # pyright: ignore[reportIncompatibleVariableOverride]  # another one
 
-    module: ClassVar[str] = "numpy"
+    starred: ClassVar[bool] = False
     operation: ClassVar[str]
 
     def __init_subclass__(cls, abstract: bool = False, calls: str = "", **kwargs: Any) -> None:
         if not abstract:
-            cls.operation = cls.__name__
+            cls.operation = cls.__dict__.get("operation", cls.__name__)
             cls.__name__ = f"ops.{calls}"
             cls.keras = f"keras.ops.{calls}"
         super().__init_subclass__(abstract=abstract, **kwargs)
+
+    def values(self) -> dict[str, Any]:
+        """The arguments that differ from their defaults, as the function takes them."""
+        return {key: getattr(self, key) for key in non_defaults(self)}
 
 
 def declare(base: type[Function], docs: Mapping[str, str], **facts: object) -> None:
@@ -131,13 +136,6 @@ class OneTensor(Function, abstract=True):
         y = self.infer(x.shape)
         known = None not in x.shape and None not in y
         return Signature(TensorType(y, dtype), flops=self.flops(x.shape, y) if known else None)
-
-
-class Elementwise(OneTensor, abstract=True):
-    """Abstract: something done to each element by itself."""
-
-    def infer(self, x: Shape) -> Shape:
-        return x
 
 
 # --- several tensors -------------------------------------------------------------------------
@@ -186,3 +184,29 @@ class Tensors(Function, NamedOp, abstract=True):  # pyright: ignore[reportIncomp
         """The dtypes of the numbers, for `promoted`."""
         values = (getattr(self, name, None) for name in self.operands)
         return (type(value).__name__ for value in values if value is not None)
+
+
+class Listed(Function, abstract=True):
+    """Abstract: a list of tensors, joined into one of the dtype that theirs meet in."""
+
+    arity: ClassVar[Arity] = "many"
+    dtypes: ClassVar[Dtypes] = SAME
+
+    @abstractmethod
+    def infer(self, xs: tuple[Shape, ...]) -> Shape:
+        """The output's shape for inputs of shapes `xs`.
+
+        Raises:
+            Mismatch: they do not go together.
+        """
+
+    def flops(self, xs: tuple[Shape, ...], y: Shape) -> int:
+        """Operations for one sample, none by default; asked only where no shape has a None."""
+        return 0
+
+    def signature(self, inputs: Mapping[str, TensorType], precision: str) -> Signature:
+        xs = tuple(x.shape for x in inputs.values())
+        dtype = self.dtypes.of(promoted(*(x.dtype for x in inputs.values())))
+        y = self.infer(xs)
+        known = all(None not in shape for shape in (*xs, y))
+        return Signature(TensorType(y, dtype), flops=self.flops(xs, y) if known else None)

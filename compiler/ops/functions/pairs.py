@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from compiler.ir import Shape, TensorType
-from compiler.ops.base import Signature, dims, elements
-from compiler.ops.functions.base import BOOLEAN, NUMBERS, ORDER, SAME, Constant, Dtypes, Tensors, declare
+from compiler.ops.base import FLOATS, Mismatch, Signature, dims, elements
+from compiler.ops.functions.base import BOOLEAN, NUMBERS, ONLY_FLOATS, ORDER, SAME, Constant, Dtypes, Tensors, declare
 from compiler.ops.functions.promotion import promoted
 from compiler.ops.merging import Incompatible
 
@@ -70,10 +70,18 @@ class Pairwise(Tensors, abstract=True):
     def flops(self, xs: Mapping[str, Shape], y: Shape) -> int:
         return elements(y)
 
+    def suit(self, dtype: str) -> None:
+        """Raise E412 where a number is none of `dtype`, in which all is computed."""
+        for name in self.operands:
+            number = getattr(self, name, None)
+            if dtype.startswith("uint") and number is not None and number < 0:
+                raise Mismatch("E412", f"computes in {dtype}, which has no {number}", argument=name)
+
     def signature(self, inputs: Mapping[str, TensorType], precision: str) -> Signature:
         xs = {name: x.shape for name, x in inputs.items()}
-        entering = (x.dtype for x in inputs.values())
+        entering = (x.dtype for name, x in inputs.items() if name in ("x1", "x2"))
         dtype = self.dtypes.of(promoted(*entering, *self.constant_dtypes(), *self.together))
+        self.suit(dtype)
         y = self.infer(xs)
         known = all(None not in shape for shape in (*xs.values(), y))
         return Signature(TensorType(y, dtype), flops=self.flops(xs, y) if known else None)
@@ -94,13 +102,27 @@ declare(
         "multiply": "x1 * x2.",
         "maximum": "The larger of x1 and x2.",
         "minimum": "The smaller of x1 and x2.",
-        "power": "x1 to the power of x2.",
         "floor_divide": "x1 / x2, rounded down.",
         "mod": "What remains of x1 divided by x2, with the sign of x2.",
+        "fmax": "The larger of x1 and x2 that is no NaN.",
+        "fmin": "The smaller of x1 and x2 that is no NaN.",
         "fmod": "What remains of x1 divided by x2, with the sign of x1.",
     },
     dtypes=NUMBERS,
 )
+
+
+class Power(WithNumbers, calls="power"):
+    """x1 to the power of x2."""
+
+    dtypes: ClassVar[Dtypes] = NUMBERS
+
+    def suit(self, dtype: str) -> None:
+        super().suit(dtype)
+        if self.x2 is not None and self.x2 < 0 and dtype not in FLOATS:
+            raise Mismatch("E412", f"gives {dtype}, and negative powers are fractions", argument="x2")
+
+
 declare(
     WithNumbers,
     {
@@ -108,6 +130,7 @@ declare(
         "true_divide": "x1 / x2, as `ops.divide`.",
         "divide_no_nan": "x1 / x2, and 0 where x2 is 0.",
         "logaddexp": "log(exp(x1) + exp(x2)).",
+        "logaddexp2": "log2(2^x1 + 2^x2).",
     },
     together=("float",),
 )
@@ -132,3 +155,21 @@ declare(
     },
     dtypes=ORDER,
 )
+declare(
+    Pairwise,
+    {
+        "arctan2": "The angle of the point (x2, x1).",
+        "heaviside": "0 where x1 is negative, 1 where it is positive, x2 where it is 0.",
+        "hypot": "The hypotenuse for the legs x1 and x2.",
+    },
+    dtypes=ONLY_FLOATS,
+)
+
+
+class Where(Pairwise, calls="where"):
+    """x1 where `condition` is true, else x2."""
+
+    operands: ClassVar[tuple[str, ...]] = ("condition", "x1", "x2")
+
+    x1: Constant = None
+    x2: Constant = None
