@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from compiler.errors import Diagnostics, Place, did_you_mean
@@ -157,13 +157,23 @@ class LayerParser:
         found = find_op(op)
         if found is None or op == "Input":
             known = (*OPS, *catalogue_names(), *blocks, *STRUCTURAL)
-            hint = "inputs are declared under 'input' or 'inputs'" if op == "Input" else did_you_mean(op, known)
+            hint = "inputs are declared under 'input' or 'inputs'" if op == "Input" else _hint(op, known)
             self.diagnostics.report("E102", f"unknown op {op!r}", spec.op_place, hint=hint)
             return
         for key in spec.args.entries:
             if key not in found.model_fields:
                 hint = did_you_mean(key, (*found.model_fields, *RESERVED))
                 self.diagnostics.report("E104", f"{op!r} has no argument {key!r}", spec.args.key_place(key), hint=hint)
+
+
+def _hint(op: str, known: Sequence[str]) -> str | None:
+    """Why a function of `keras.ops` is no op, or the name that was meant."""
+    if op.startswith("ops."):
+        from compiler.ops.functions.left_out import LEFT_OUT  # only for a fault: it need not be read else
+
+        if op in LEFT_OUT:
+            return LEFT_OUT[op]
+    return did_you_mean(op, known)
 
 
 def _unknown(tree: Map, where: str) -> LayerSpec:

@@ -17,8 +17,11 @@ _FAMILIES = {
     "norm": r".*Normalization",
     "attention": r".*Attention",
     "pooling": r".*Pool(ing)?\dD",
-    "activation": r"Activation|.*R?e?LU|Softmax",
-    "merge": r"Add|Average|Concatenate|Dot|Maximum|Minimum|Multiply|Subtract",
+    "activation": r"ops\..*(elu|softmax|sigmoid|tanh|silu)|Activation|.*R?e?LU|Softmax",
+    "merge": (
+        r"(Scaled)?Add|Average|Concatenate|Dot|Maximum|Minimum|Multiply|Subtract"
+        r"|ops\.(add|concatenate|multiply|stack|subtract)"
+    ),
     "dense": r".*Dense|Embedding",
     "other": r".*",
 }

@@ -15,6 +15,7 @@ from compiler.ir import CheckedGraph
 from compiler.targets.python_body import Body, Entry
 from compiler.targets.python_classes import inlined
 from compiler.targets.python_flow import SHORTCUTS, STRUCTURE
+from compiler.targets.python_functions import NAMED, may_clash
 from compiler.targets.python_holes import Column, Frame, free, identifier
 from compiler.targets.python_items import Group, Item, Leaf, Loop, Path, children, in_a_list, leaves, locate, walk
 from compiler.targets.python_layout import source
@@ -31,15 +32,16 @@ def to_python(graph: CheckedGraph, title: str = "model") -> str:
     Args:
         title: what the module's docstring calls the model; the model itself is named as the Keras target names it.
     """
-    tree, refused = Tree(graph), set[int]()
+    tree, refused, names_functions = Tree(graph), set[int](), may_clash(graph)
     while True:
-        module = _Module(tree, refused)
+        module = _Module(tree, refused, names_functions)
         built = module.build(graph)
         clumsy = {shape for shape, function in module.functions.items() if function.clumsy}
         if not clumsy:
             break
         refused |= clumsy
-    code = [*inlined(graph), *module.definitions, *built]
+    renaming = ast.parse(NAMED).body if names_functions else []
+    code = [*inlined(graph), *renaming, *module.definitions, *built]
     used = {found.id for statement in code for found in ast.walk(statement) if isinstance(found, ast.Name)}
     modules = [ast.alias(module) for module in ("layers", "ops") if module in used]
     imports = [ast.Import([ast.alias("keras")]), *([ast.ImportFrom("keras", modules, 0)] if modules else [])]
@@ -54,10 +56,11 @@ class _Module:
 
     Args:
         refused: shapes that make no good functions.
+        names_functions: whether calls of functions of `keras.ops` get names.
     """
 
-    def __init__(self, tree: Tree, refused: Collection[int]) -> None:
-        self.tree = tree
+    def __init__(self, tree: Tree, refused: Collection[int], names_functions: bool) -> None:
+        self.tree, self.names_functions = tree, names_functions
         self.definitions: list[ast.stmt] = []
         self.functions: dict[int, _Function] = {}
         self.groups: dict[int, list[Group]] = {}

@@ -134,7 +134,9 @@ class Body:
             return
         if issubclass(cls, Function):
             args, keywords = self._tensors(node, at)
-            yield from self._given(part.at, at, function_call(cls, arguments, args, keywords))
+            made = function_call(cls, arguments, args, keywords)
+            named = call("named", made, self._name_of(leaf)) if self.module.names_functions else made
+            yield from self._given(part.at, at, named)
             return
         shared = next((value for value in leaf.reads if value.startswith("@")), None)
         made = self._read(shared, at) if shared else layer(node.op, arguments, self._name_of(leaf))

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Mapping, Sequence
 from itertools import takewhile
 from typing import cast
 
 from pydantic.fields import FieldInfo
 
+from compiler.ir import CheckedGraph
 from compiler.ops.base import Op
 from compiler.ops.functions.base import Function, Tensors
 from compiler.ops.functions.items import GetItem, slice_of
 from compiler.targets.python_syntax import call
-from compiler.targets.python_values import expression, layer_class
+from compiler.targets.python_values import expression, layer_class, op_class
 
 _NAMED = ("axis", "axes")
 """Arguments that say more with their names, though they are required."""
@@ -32,7 +34,7 @@ def function_call(
         (listed,) = tensors
         each = listed.elts if isinstance(listed, ast.List) else [ast.Starred(listed)]
         return call(_name(cls), *arguments.values(), *each)
-    if issubclass(cls, GetItem) and isinstance(arguments["key"], ast.Tuple):
+    if issubclass(cls, GetItem) and isinstance(arguments["key"], ast.Tuple) and len(arguments["key"].elts) > 1:
         entries = [_sliced(entry) for entry in arguments["key"].elts]
         return ast.Subscript(tensors[0], ast.Tuple(entries))
     operands = cls.operands if issubclass(cls, Tensors) else ()
@@ -42,6 +44,25 @@ def function_call(
     by_place = takewhile(lambda key: key in given and (key in operands or _by_place(fields[key], key)), order)
     first = [given.pop(key) for key in list(by_place)]
     return call(_name(cls), *tensors, *first, **given)
+
+
+NAMED = """
+def named(tensor, name):
+    \"\"\"Name the operation that made a tensor, since Keras would give it the name of a layer.\"\"\"
+    tensor._keras_history.operation.name = name
+    return tensor
+"""
+
+
+def may_clash(graph: CheckedGraph) -> bool:
+    """Whether a name that Keras makes for the operation of a function, `add` or `add_1`, can be a layer's here."""
+    classes = [(checked.name, op_class(checked.node.op)) for checked in graph]
+    made = {_SNAKE.sub("_", cls.operation).lower() for _, cls in classes if issubclass(cls, Function)}
+    layers = (name for name, cls in classes if not issubclass(cls, Function))
+    return any(re.sub(r"_\d+$", "", name) in made for name in layers)
+
+
+_SNAKE = re.compile(r"(?<=.)(?=[A-Z][a-z])")
 
 
 def _name(cls: type[Function]) -> ast.expr:

@@ -19,7 +19,7 @@ from compiler.targets.python_syntax import Hole
 from compiler.targets.python_values import expression
 
 Render = Callable[[object, str], ast.expr]
-_OURS = {"keras", "layers", "ops", "name", "build_model", "assemble", "outputs", "inputs"}
+_OURS = {"keras", "layers", "ops", "name", "named", "build_model", "assemble", "outputs", "inputs"}
 RESERVED = frozenset({*_OURS, *keyword.kwlist, *dir(builtins)})
 """Names that no variable of the written code may take by chance."""
 

@@ -31,7 +31,14 @@ class Function(Protocol):
 
 
 class Module(Protocol):
-    """What a body must know of the rest of the module."""
+    """What a body must know of the rest of the module.
+
+    Attributes:
+        names_functions: whether calls of functions of `keras.ops` get names.
+    """
+
+    @property
+    def names_functions(self) -> bool: ...
 
     def function(self, item: Item) -> Function | None:
         """The function that stands for items of this shape, if there is one."""

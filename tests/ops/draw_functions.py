@@ -73,7 +73,7 @@ def pair(draw: st.DrawFn, numbers: bool = True) -> Draw:
     if numbers and draw(st.booleans()):
         tensor = draw(st.sampled_from(names))
         number = draw(CONSTANT)
-        args = {name: number for name in names if name != tensor}
+        args: dict[str, object] = {name: number for name in names if name != tensor}
         return Draw(args, {tensor: draw(shapes(0, 3))}, {tensor: draw(DTYPES)})
     two = st.just(2)
     wild = st.tuples(shapes(0, 3), shapes(0, 3))
@@ -100,7 +100,7 @@ def where(draw: st.DrawFn) -> Draw:
 
 
 @st.composite
-def axes_of(draw: st.DrawFn, x: Shape, *, several: bool = True) -> object:
+def axes_of(draw: st.DrawFn, x: Shape, *, several: bool = True) -> int | list[int]:
     """An axis of `x` or a list of them, counted with the batch; seldom the batch, or one that it has not."""
     rank = len(x) + 1
     right = st.sampled_from([*range(1, rank), *range(1 - rank, 0)] or [1])
@@ -158,12 +158,13 @@ ALONG: dict[str, SearchStrategy[Draw]] = {
 @st.composite
 def reshape(draw: st.DrawFn) -> Draw:
     x = draw(shapes(0, 3, size=4, unknown=False))
-    sizes = list(draw(st.permutations(x)))
+    sizes: list[int] = [dim or 1 for dim in draw(st.permutations(x))]
     if len(sizes) > 1 and draw(st.booleans()):
-        sizes = [sizes[0] * sizes[1], *sizes[2:]]  # pyright: ignore[reportOptionalOperand]  # all are known
+        sizes = [sizes[0] * sizes[1], *sizes[2:]]
     first = draw(mostly(st.just(-1), st.sampled_from([11, 2, -2])))
     wild = st.lists(st.integers(-1, 6), max_size=3)
-    return Draw({"newshape": [first, *draw(mostly(st.just(sizes), wild))]}, (x,), {"0": draw(DTYPES)})
+    args: dict[str, object] = {"newshape": [first, *draw(mostly(st.just(sizes), wild))]}
+    return Draw(args, (x,), {"0": draw(DTYPES)})
 
 
 @st.composite
@@ -172,7 +173,8 @@ def transpose(draw: st.DrawFn) -> Draw:
     rank = len(x) + 1
     rest = [axis - rank * draw(SELDOM) for axis in draw(st.permutations(range(1, rank)))]
     axes = draw(mostly(st.just([0, *rest]), st.lists(st.integers(-1, 4), min_size=1, max_size=4)))
-    return Draw(draw(mostly(st.just({"axes": axes}), st.just({}))), (x,), {"0": draw(DTYPES)})
+    args: dict[str, object] = {"axes": axes} if draw(mostly(st.just(True), st.just(False))) else {}
+    return Draw(args, (x,), {"0": draw(DTYPES)})
 
 
 @st.composite
@@ -184,7 +186,7 @@ def placed(draw: st.DrawFn) -> Draw:
 
 @st.composite
 def squeeze(draw: st.DrawFn) -> Draw:
-    x = list(draw(shapes(1, 3)))
+    x: list[int | None] = list(draw(shapes(1, 3)))
     axis = draw(axes_of(tuple(x)))
     for item in axis if isinstance(axis, list) else [axis]:
         if draw(mostly(st.just(True), st.just(False))) and 0 < abs(item) <= len(x):
@@ -259,7 +261,7 @@ def get_item(draw: st.DrawFn) -> Draw:
 
 @st.composite
 def one_hot(draw: st.DrawFn) -> Draw:
-    args = st.fixed_dictionaries(
+    args: Args = st.fixed_dictionaries(
         {"num_classes": st.integers(1, 5)}, optional={"axis": st.integers(-1, 3), "dtype": MAYBE_NAME}
     )
     integers = mostly(st.sampled_from(["int32", "int64", "uint8"]), DTYPES)

@@ -27,6 +27,7 @@ from compiler.errors import CODES
 from compiler.ir import Shape, TensorType
 from compiler.ops import OPS, Mismatch, Op, Signature
 from compiler.ops.functions.base import Function, Tensors
+from compiler.ops.functions.items import GetItem
 from compiler.settings import Annotation, InvalidSettings, non_defaults, validate
 from tests.ops.as_keras import keras_class, keras_value
 from tests.ops.drawing import Draw
@@ -290,9 +291,9 @@ def run(cls: type[Op], draw: Draw) -> tuple[Shape, str]:
     return tuple(y.shape[1:]), keras.backend.standardize_dtype(y.dtype)
 
 
-def function_arguments(cls: type[Function], draw: Draw) -> Mapping[str, object]:
+def function_arguments(cls: type[Op], draw: Draw) -> Mapping[str, object]:
     """Arguments as Keras's function takes them: a key is no list of texts there."""
-    return validate(cls, draw.args).values() if cls is OPS["ops.get_item"] else draw.args
+    return validate(cls, draw.args).values() if issubclass(cls, GetItem) else draw.args
 
 
 def made(cls: type[Op], args: Mapping[str, object]) -> Any:

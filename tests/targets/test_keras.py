@@ -246,8 +246,8 @@ def test_a_plugins_layer(monkeypatch: pytest.MonkeyPatch) -> None:
     assert fault.message == "Keras refuses 'Scaled': the factor", "what Keras wraps around it is left out"
 
 
-@pytest.mark.parametrize("name", sorted({*DRAWS} - {"Input"}))
-def test_every_declared_op_is_built_as_by_hand(name: str) -> None:
+@pytest.mark.parametrize("name", sorted(name for name in {*DRAWS} - {"Input"} if not issubclass(OPS[name], Function)))
+def test_every_declared_layer_is_built_as_by_hand(name: str) -> None:
     cls = OPS[name]
 
     @settings(max_examples=3, derandomize=True, database=None)
@@ -260,13 +260,7 @@ def test_every_declared_op_is_built_as_by_hand(name: str) -> None:
         keys = {key: f"in_{key}" for key in draw.inputs}
         args: dict[str, Any] = draw.args
         entering = keys if issubclass(cls, NamedOp) else list(keys.values())
-        model = build(checked(*inputs, node("layer", name, entering, **args)))
-        if issubclass(cls, Function):
-            operation: Any = next(operation for operation in model.operations if operation.name == "layer")
-            assert stripped(operation.get_config()) == stripped(theirs.output._keras_history.operation.get_config())
-            assert operation.output.shape == theirs.output.shape
-            return
-        layer: Any = model.get_layer("layer")
+        layer: Any = build(checked(*inputs, node("layer", name, entering, **args))).get_layer("layer")
         assert stripped(layer.get_config()) == stripped(theirs.layer.get_config())
         assert [(w.name, w.shape) for w in layer.weights] == [(w.name, w.shape) for w in theirs.layer.weights]
         assert keras.tree.map_structure(lambda x: x.shape, layer.output) == theirs.output.shape

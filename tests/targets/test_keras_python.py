@@ -176,6 +176,19 @@ def test_precision_is_the_model_s_alone(precision: str) -> None:
     assert keras.config.dtype_policy().name == "float32"
 
 
+def test_a_function_whose_name_would_be_a_layer_s() -> None:
+    graph = checked(
+        node("input", "Input", shape=[4]),
+        node("more", "ops.add", {"x1": "input"}, x2=1),
+        node("add", "Add", ["more", "input"]),
+        node("log_softmax_2", "Dense", "add", units=3),
+        node("end", "ops.log_softmax", "log_softmax_2"),
+    )
+    same(graph)
+    names = [operation.name for operation in run(graph).operations]
+    assert names == ["input", "more", "add", "log_softmax_2", "end"]
+
+
 @settings(max_examples=10)
 @given(st.randoms(use_true_random=False), st.integers(2, 25))
 def test_any_graph(draw: random.Random, size: int) -> None:

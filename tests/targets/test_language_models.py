@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -52,7 +53,11 @@ def agrees(graph: CheckedGraph) -> None:
     for node in graph:
         if node.node.op == "Input" or node.node.shares:
             continue
-        layer = model.get_layer(node.name)
+        layer: Any = next(operation for operation in model.operations if operation.name == node.name)
+        if node.node.op.startswith("ops."):
+            assert node.type is not None
+            assert (tuple(layer.output.shape[1:]), layer.output.dtype) == (node.type.shape, node.type.dtype), node.name
+            continue
         assert [tuple(weight.shape) for weight in layer.weights] == [weight.shape for weight in node.weights], node.name
         found = types[node.name]
         if found is not None and not any(other.node.shares == node.name for other in graph):

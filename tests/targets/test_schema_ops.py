@@ -33,6 +33,7 @@ LOOSER: dict[str, tuple[str, object]] = {
     "BatchNormalization.renorm_clipping": ("the order of two numbers", {"rmin": 3, "rmax": 1}),
     "Normalization.mean": ("lists of equal lengths at any depth", [[1], [1, 2]]),
     "Reshape.target_shape": ("how often -1 may stand", [-1, -1]),
+    "ops.get_item.key": ("the batch comes first and is whole", [1]),
     "GlorotNormal.input_axes": ("its rule has no schema", "x"),
 }
 """Rules that take less than their schema says, each with a value that is between."""
@@ -138,6 +139,7 @@ def test_a_literal_dollar_sign_is_no_expression() -> None:
 
 SIMPLE: tuple[object, ...] = (
     1, 2, 3, 0, -1, 9, 0.5, -0.5, 1.5, 7.5, 0.001, True, False, None, "x", "", "ab,bc->ac", [1], [1, 2], [1, 2, 3],
+    [":"], [[1, 1]],
     "valid", "same", "causal", "channels_first", "relu", "softmax", "he_normal", "HeNormal", "L2", "max_norm",
     "float32", "mixed_float16", "string", "constant", "nearest", "concat", "auto", "dot", "horizontal", "rows",
     "fan_in", "Dense", "Flatten", "Lambda", "LSTM", {"op": "LSTM", "units": 3},

@@ -70,6 +70,8 @@ ONLY_FLOAT32 = Dtypes("float32", ("float32",))
 class Function(Op, abstract=True):
     """Abstract: a function of `keras.ops`. It has no weights, so calling it again shares nothing.
 
+    Its `call_arguments` go into the call of the operation that Keras makes, instead of the operation's constructor.
+
     Class attributes:
         starred: whether it takes a list of tensors one by one, after its other arguments.
         operation: the class of what Keras keeps of a call in a saved model; the declaring class's own name.
@@ -145,7 +147,7 @@ Number = int | float | bool
 Constant = Annotated[
     Number | None,
     rule(
-        "a number, true or false",
+        "a number, true, false",
         lambda value: is_number(value) or is_bool(value),
         lambda value: value == value and abs(value) != float("inf"),
         {"type": ["number", "boolean"]},

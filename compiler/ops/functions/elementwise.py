@@ -30,8 +30,8 @@ class Elementwise(OneTensor, abstract=True):
 declare(
     Elementwise,
     {
-        "abs": "|x|.",
-        "absolute": "|x|.",
+        "abs": "The absolute value of x.",
+        "absolute": "The absolute value of x.",
         "copy": "x itself.",
         "stop_gradient": "x, through which no gradient flows back.",
         "trunc": "x without its fraction.",
@@ -45,7 +45,11 @@ declare(
     },
     dtypes=NUMBERS,
 )
-declare(Elementwise, {"negative": "-x.", "sign": "-1, 0 or 1, as x is below, at or above 0."}, dtypes=SIGNED)
+declare(
+    Elementwise,
+    {"negative": "x with the other sign.", "sign": "-1, 0 or 1, as x is below, at or above 0."},
+    dtypes=SIGNED,
+)
 declare(
     Elementwise,
     {
@@ -61,7 +65,7 @@ declare(
         "exp": "e to the power of x.",
         "exp2": "2 to the power of x.",
         "expm1": "exp(x) - 1, exact for small x.",
-        "fabs": "|x|, as a floating-point number.",
+        "fabs": "The absolute value of x, as a floating-point number.",
         "floor": "x rounded down, as a floating-point number.",
         "log": "The natural logarithm of x.",
         "log10": "The logarithm of x to base 10.",

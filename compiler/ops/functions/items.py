@@ -64,6 +64,8 @@ def slice_of(entry: str) -> slice:
 class GetItem(OneTensor, calls="get_item"):
     """x[key]: an integer takes one element of an axis, a text a slice, null makes a new axis."""
 
+    call_arguments: ClassVar[tuple[str, ...]] = ("key",)
+
     key: Annotated[tuple[Entry, ...], _KEY]
 
     def values(self) -> dict[str, Any]:
@@ -118,6 +120,8 @@ _INDEX = {"type": "integer", "minimum": 0}
 
 class Take(OneTensor, calls="take"):
     """The elements at the places `indices` of an axis: one of them without the axis, or a list."""
+
+    call_arguments: ClassVar[tuple[str, ...]] = ("indices",)
 
     indices: Annotated[int | tuple[int, ...], rule(
         "an integer >= 0 or a list of them",

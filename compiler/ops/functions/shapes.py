@@ -5,7 +5,7 @@ FLOPs: none.
 
 from collections.abc import Iterable
 from math import prod
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from compiler.ir import Shape, size
 from compiler.ops.axes import COUNTED, Axes, axis_index, axis_indices
@@ -28,12 +28,12 @@ from compiler.settings import (
 _INTEGERS = {"type": "array", "items": {"type": "integer"}}
 
 
-def _list(expected: str, least: int | None = None) -> Annotation:
+def _list(expected: str, least: int) -> Annotation:
     return rule(
         expected,
         is_list_of(is_int),
-        lambda value: least is None or all(item >= least for item in value),
-        _INTEGERS,
+        lambda value: all(item >= least for item in value),
+        {"type": "array", "items": {"type": "integer", "minimum": least}},
         convert=tuple,
     )
 
@@ -197,11 +197,13 @@ def _pairs(value: list[list[int]]) -> tuple[tuple[int, ...], ...]:
     return tuple(tuple(pair) for pair in value)
 
 
-_PAIR = {**_INTEGERS, "minItems": 2, "maxItems": 2}
+_PAIR = {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 2, "maxItems": 2}
 
 
 class Pad(_Move, calls="pad"):
     """A border of `constant_values`, 0 by default: `pad_width` has how many before and after for each axis."""
+
+    call_arguments: ClassVar[tuple[str, ...]] = ("constant_values",)
 
     pad_width: Annotated[tuple[tuple[int, int], ...], rule(
         "a list of pairs of integers >= 0",
