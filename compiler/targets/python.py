@@ -138,6 +138,8 @@ class _Function:
         self._index = {id(group): at for at, group in enumerate(groups)}
         self.columns = sorted(named, key=lambda pair: pair[1].fallback in pair[1].values)
         written = sum(isinstance(inner, ast.stmt) for made in statements for inner in ast.walk(made))
+        names = (found for made in statements for found in ast.walk(made) if isinstance(found, ast.Name))
+        self.named = any(found.id == "name" for found in names)
         self.clumsy = len(named) > 1 + written  # more to pass than to read
         self.definition = self._definition([entry.variable for entry in entries], statements, returned)
 
@@ -150,10 +152,10 @@ class _Function:
             case _:
                 pass
         defaults = [column.render(column.fallback, column.hint) for _, column in self.columns if _has_default(column)]
-        own = ast.arg("name")
+        own = [ast.arg("name")] if self.named else []
         plain = [ast.arg(variable) for variable in (*tensors, *(name for name, _ in self.columns))]
-        only = [own] if defaults else []
-        arguments = ast.arguments([], plain if only else [*plain, own], None, only, [None] * len(only), None, defaults)
+        only = own if defaults else []
+        arguments = ast.arguments([], plain if only else [*plain, *own], None, only, [None] * len(only), None, defaults)
         return ast.FunctionDef(self.name, arguments, [*statements, ast.Return(result)], [])
 
     def arguments(self, calls: Sequence[Item], frame: Frame, owner: str) -> Iterator[tuple[str | None, ast.expr]]:

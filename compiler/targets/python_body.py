@@ -185,7 +185,9 @@ class Body:
                 args.append(value)
             else:
                 keywords[key] = value
-        made = call(function.name, *args, **keywords, name=self._name_of(part.items[0]))
+        if function.named:
+            keywords["name"] = self._name_of(part.items[0])
+        made = call(function.name, *args, **keywords)
         main, *others = part.step.writes
         more: list[str] = []
         for value in others:

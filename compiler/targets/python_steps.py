@@ -17,6 +17,7 @@ class Function(Protocol):
 
     Attributes:
         results: what it returns, the main value first, by path in the group that it stands for.
+        named: whether it takes a name; one that has nothing but functions of `keras.ops` in it names nothing.
     """
 
     @property
@@ -24,6 +25,9 @@ class Function(Protocol):
 
     @property
     def results(self) -> Sequence[Path]: ...
+
+    @property
+    def named(self) -> bool: ...
 
     def arguments(self, calls: Sequence[Item], frame: Frame, owner: str) -> Iterator[tuple[str | None, ast.expr]]:
         """The arguments of calls apart from tensors and the name, each with its keyword if it is given by one."""

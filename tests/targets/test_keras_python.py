@@ -5,6 +5,7 @@ Equal configs layer by layer, the same weights by path, shape and order, and wit
 
 from __future__ import annotations
 
+import importlib
 import random
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -33,6 +34,7 @@ LARGE = 1_000_000
 @pytest.fixture(autouse=True)
 def registered() -> Iterator[None]:
     """A text with a layer of our own registers its own class in the place of ours."""
+    importlib.import_module("compiler.targets.layers")  # else a test that imports it has it unregistered behind it
     objects: dict[str, Any] = keras.saving.get_custom_objects()
     before = dict(objects)
     yield
@@ -174,6 +176,44 @@ def test_precision_is_the_model_s_alone(precision: str) -> None:
     )
     same(graph)
     assert keras.config.dtype_policy().name == "float32"
+
+
+WITH_FUNCTIONS = """
+input: [8, 8, 4]
+blocks:
+  swish:
+    layers:
+      - {op: ops.add, x2: 3, name: moved}
+      - {op: ops.relu6}
+      - {op: ops.multiply, x2: 0.125, name: share}
+      - {op: ops.multiply, from: [input, prev]}
+  gate:
+    params: {filters: int, slope: 1.0, axes: [1, 2]}
+    layers:
+      - {op: ops.mean, axis: $axes, keepdims: true}
+      - {op: Dense, units: $filters}
+      - {op: ops.multiply, x2: $slope}
+      - {op: ops.multiply, from: {x2: input, x1: prev}}
+layers:
+  - {op: Dense, units: 6, name: first}
+  - {op: swish, repeat: 3}
+  - {op: gate, each: {s: [0.5, 1.5]}, filters: 6, slope: $s}
+  - {op: gate, filters: 6, axes: [1], name: rows}
+  - {share: rows, name: again}
+  - op: residual
+    repeat: 2
+    layers: [{op: Dense, units: 6}, {op: swish}]
+    shortcut: [{op: ops.get_item, key: [":", "::-1"]}]
+  - {op: ops.stack, axis: 1, from: [first, prev, rows]}
+  - {op: ops.transpose, axes: [0, 2, 1, 3, 4]}
+  - {op: ops.einsum, subscripts: "bijkl,bijkl->bil", from: [prev, prev]}
+  - {op: ops.where, x2: 0.0, from: {condition: prev, x1: prev}}
+  - {op: ops.get_item, key: [":", 0]}
+"""
+
+
+def test_functions_in_blocks_and_loops() -> None:
+    same(graph_of(WITH_FUNCTIONS))
 
 
 def test_a_function_whose_name_would_be_a_layer_s() -> None:

@@ -23,7 +23,7 @@ from compiler.spec.model import BLOCK_KEYS, RESERVED, SECTIONS
 from compiler.spec.parse import PATCH_ACTIONS
 from compiler.spec.reader import FOREIGN, OWN, read_tree
 from compiler.targets.schema import model_schema, schema_text
-from tests.language.faulty_models import CASES
+from tests.language.faulty_functions import CASES
 from tests.language.test_adding_a_layer_page import MODEL as SWISH
 from tests.language.test_diagnostics import faults_of
 from tests.language.test_errors_page import EXAMPLES
@@ -49,6 +49,7 @@ UNSEEN = {
     "momentum_nan": "JSON has no such number",
     "infinity": "JSON has no such number",
     "patch_argument": "which op a glob matches is not in sight",
+    "functions_and_the_batch": "what stands first in a list is not in sight",
     "block_inputs": "how much the block takes that is called is not in sight",
 }
 SEEN = {
