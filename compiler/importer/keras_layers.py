@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from typing import Any, cast
 
 from compiler.errors import did_you_mean
 from compiler.importer.keras_values import Inexpressible, arguments
 from compiler.ops import OPS, REFUSED, Op
 from compiler.ops.catalogue import names as catalogue_names
-from compiler.ops.functions.base import Function
+from compiler.ops.functions.operations import function_of
 from compiler.settings import InvalidSettings, non_defaults, validate
 from compiler.spec.layers import find_op
 
@@ -43,7 +42,7 @@ def op_of(entry: Entry) -> type[Op]:
         raise Refused(("E103", f"{name!r} is refused: {REFUSED[name]}", None))
     module = str(entry.get("module"))
     if module.startswith(_OPERATIONS):
-        found = _functions().get((module.removeprefix(_OPERATIONS), name))
+        found = function_of(module, name)
         if found is None:
             raise Refused(("E905", f"the operation {name!r} has no form here", "a layer of your own can do the same"))
         return found
@@ -64,13 +63,6 @@ _KERAS = ("keras.src.layers.", "keras.src.applications.")
 
 _OPERATIONS = "keras.src.ops."
 """Where the operations are that functions of `keras.ops` leave in a model."""
-
-
-@cache
-def _functions() -> Mapping[tuple[str, str], type[Op]]:
-    """Functions of `keras.ops` by the file of Keras and the class of their operation."""
-    found = [cls for name, cls in OPS.items() if name.startswith("ops.") and issubclass(cls, Function)]
-    return {(cls.module, cls.operation): cls for cls in found}
 
 
 def canonical_arguments(cls: type[Op], entry: Entry, call: Mapping[str, object]) -> dict[str, object]:
