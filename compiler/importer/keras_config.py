@@ -18,6 +18,9 @@ from compiler.importer.keras_layers import Entry, Refused, canonical_arguments, 
 from compiler.importer.titles import automatic, legal
 from compiler.ir import Graph, Node, Operand, Output
 from compiler.ops import NamedOp, Op
+from compiler.ops.functions.base import OneTensor
+from compiler.ops.functions.items import GetItem
+from compiler.ops.functions.operations import key_of
 
 MODELS = ("Sequential", "Functional", "Model")
 """Class names of models."""
@@ -299,11 +302,14 @@ def _bound(
     if issubclass(cls, NamedOp) and not cls.listed:
         named = {**dict(zip(cls.operands, args, strict=False)), **named}
         args = ()
+    if issubclass(cls, OneTensor):  # what stands behind the tensor goes into the operation's call
+        named = {**dict(zip(cls.call_arguments, args[1:], strict=False)), **named}
+        args = args[:1]
     for key, value in named.items():
         if value is None or (key in ("mask", "attention_mask") and key not in getattr(cls, "operands", ())):
             continue
         if key in cls.call_arguments or (_is_constant(value) and key in cls.model_fields):
-            settings[key] = value
+            settings[key] = key_of(value) if issubclass(cls, GetItem) else value
         elif not (issubclass(cls, NamedOp) and key in cls.operands) and not (key == "training" and value is False):
             tensor = isinstance(value, (tuple, list))
             message = (

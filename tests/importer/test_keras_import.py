@@ -74,7 +74,8 @@ def test_a_layer_comes_back_as_it_was(name: str) -> None:
         graph = checked(*entering, layer)
         (found,) = [step for step in read_model(config(build(graph)), PLACE).graph if step.op != "Input"]
         (meant,) = [step.node for step in graph if step.node.op != "Input"]
-        assert (found.op, dict(found.args)) == (meant.op, dict(meant.args))
+        same_op = "ops.absolute" if name == "ops.abs" else meant.op  # one operation in Keras
+        assert (found.op, dict(found.args)) == (same_op, dict(meant.args))
 
     comes_back()
 

@@ -104,7 +104,7 @@ def call_of(layer: Mapping[str, Any]) -> Call:
         given = dict(zip(cls.call_arguments, rest, strict=False)) | kwargs
         config |= {key: value for key, value in given.items() if value is not None}
     if issubclass(cls, GetItem):
-        config["key"] = _key(config.get("key"))
+        config["key"] = key_of(config.get("key"))
     try:
         return Call(cls.__name__, non_defaults(validate(cls, config)), tuple(tensors))
     except InvalidSettings as error:
@@ -118,7 +118,7 @@ def _history(value: object) -> History | None:
     return tuple(found["config"]["keras_history"]) if found.get("class_name") == "__keras_tensor__" else None
 
 
-def _key(value: object) -> list[object]:
+def key_of(value: object) -> list[object]:
     """The key of a `get_item` as the op takes it."""
     entries = cast("list[object]", value) if isinstance(value, list) else [value]
     return [_entry(cast("Mapping[str, Any]", entry)) if isinstance(entry, Mapping) else entry for entry in entries]
