@@ -9,12 +9,12 @@ from typing import cast
 from compiler.expand.names import Names
 from compiler.importer import titles
 from compiler.importer.columns import grouped, hint_of, named, params
-from compiler.importer.fold import Folded
 from compiler.importer.param_types import declared, settled
 from compiler.importer.repeated_values import with_variables
 from compiler.importer.tree import (
     Call,
     Each,
+    Folded,
     Item,
     Items,
     Leaf,
@@ -52,8 +52,8 @@ class _Document:
                 self.names[node.name] = taken.take(taken.free(titles.legal(node.name) or "data"))
         self.bases = {*model.blocks, *(node.op.rpartition(".")[2] for node in graph.nodes)}
         taken = Names(self.names.values())
-        for item in _all(model.items):
-            if item.exported:
+        for item in (*_all(model.items), *(item for block in model.blocks.values() for item in _all(block.body))):
+            if item.exported and item.result not in self.names:
                 self.names[item.result] = taken.take(taken.free(self._own(item)))
         self.kept = set(self.names.values())
 
@@ -85,8 +85,10 @@ class _Document:
 
     def _block(self, name: str) -> dict[str, object]:
         found = {key: _value(value) for key, value in declared(name, self.model.items, self.model.blocks).items()}
-        body = self._entries(self.model.blocks[name].body, Names())
-        return {**({"params": found} if found else {}), "layers": body}
+        block = self.model.blocks[name]
+        body = self._entries(block.body, Names(block.inputs))
+        inputs = {"inputs": list(block.inputs)} if block.inputs else {}
+        return {**inputs, **({"params": found} if found else {}), "layers": body}
 
     # --- entries ---
 
@@ -109,7 +111,7 @@ class _Document:
 
     def _source(self, item: Item) -> object:
         assert item.source is not None, "asked only where something else enters than the one before"
-        found = [name if name == "prev" else self.names[name] for name in item.source]
+        found = [name if name == "prev" else name[1:] if name[0] == "@" else self.names[name] for name in item.source]
         slots = item.slots if isinstance(item, Leaf) else ()
         if any(slots):
             return dict(zip(map(str, slots), found, strict=True))

@@ -13,9 +13,10 @@ from typing import Any
 from compiler.check import Limits
 from compiler.errors import ConfigError, Diagnostics, Place, Source
 from compiler.importer.document import document
-from compiler.importer.fold import Folded, folded
+from compiler.importer.fold import folded
 from compiler.importer.keras_config import KerasModel, read_model
 from compiler.importer.regions import items_of
+from compiler.importer.tree import Folded
 from compiler.importer.yaml_text import yaml_text
 from compiler.ir import CheckedGraph, canonical, canonical_text
 from compiler.pipeline import ModelSource, compile_model
@@ -54,7 +55,8 @@ def model_file(config: Mapping[str, Any], place: Place, comment: str = "", limit
     """
     model = read_model(config, place)
     items = items_of(model.graph, model.titles)
-    for tree in (folded(items), Folded(items)):
+    outputs = tuple(output.node for output in model.graph.outputs)
+    for tree in (folded(items, outputs), Folded(items)):
         text = yaml_text(document(model.graph, tree), comment)
         diagnostics = Diagnostics()
         graph = compiled_text(text, place, diagnostics, limits or Limits())

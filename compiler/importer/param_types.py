@@ -6,9 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import cast
 
-from compiler.importer.tree import REQUIRED, Block, Call, Each, Items, Param, children, with_children
-
-Blocks = Mapping[str, Block]
+from compiler.importer.tree import REQUIRED, Block, Blocks, Call, Each, Items, Param, children, with_children
 
 
 def settled(items: Items, blocks: Blocks) -> tuple[Items, dict[str, Block]]:

@@ -103,13 +103,24 @@ def _kept(item: Item, title: str | None) -> str | None:
     return None if title and isinstance(item, Leaf) and automatic(title, item.op) else title
 
 
+def _agreed(names: Sequence[str | None]) -> str | None:
+    """The words that names of equal length share at their places, if one of them is more than a number."""
+    if len(set(names)) == 1:
+        return names[0]
+    parts = [words(name) for name in names]
+    if len({len(part) for part in parts}) > 1:
+        return None
+    shared = tuple(column[0] for column in zip(*parts, strict=True) if len(set(column)) == 1)
+    return joined(shared) if any(word.isalpha() for word in shared) else None
+
+
 def agreed(template: Items, occurrences: Sequence[Items]) -> Items:
-    """The template with those names alone that all occurrences have, which are of one shape."""
+    """The template with what the names in all occurrences have in common; they are of one shape."""
     made: list[Item] = []
     for at, item in enumerate(template):
         alike = [items[at] for items in occurrences]
-        same = len({other.title for other in alike}) == 1
+        title = _agreed([other.title for other in alike])
         inner = zip(children(item), *(children(other) for other in alike), strict=True)
         lists = [agreed(one, rest) for one, *rest in inner]
-        made.append(with_children(replace(item, title=item.title if same else None), lists))
+        made.append(with_children(replace(item, title=title), lists))
     return tuple(made)

@@ -7,7 +7,7 @@ slots that differ as parameters.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import cast
 
@@ -106,11 +106,13 @@ class Block:
 
     Attributes:
         params: by name, the default; `REQUIRED` for none.
+        inputs: the names of what enters, where that is not one tensor; sources name one as `@name`.
     """
 
     name: str
     params: Mapping[str, object]
     body: Items
+    inputs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,18 @@ class Required:
 
 
 REQUIRED = Required()
+
+
+Blocks = Mapping[str, Block]
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """A folded model: its items, the blocks that they call, and the results that it gives."""
+
+    items: Items
+    blocks: Blocks = field(default_factory=dict[str, Block])
+    outputs: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -217,7 +231,7 @@ def _below(values: Mapping[Path, object], at: int) -> dict[Path, object]:
     return {path[1:]: value for path, value in values.items() if path[0] == at}
 
 
-def default(item: Item, path: Path, blocks: Mapping[str, Block]) -> object:
+def default(item: Item, path: Path, blocks: Blocks) -> object:
     """What a slot without a value means: Keras's default, or that of a block's parameter."""
     match item:
         case Leaf():
@@ -234,7 +248,7 @@ def default(item: Item, path: Path, blocks: Mapping[str, Block]) -> object:
             raise TypeError(item)
 
 
-def default_in(items: Items, path: Path, blocks: Mapping[str, Block]) -> object:
+def default_in(items: Items, path: Path, blocks: Blocks) -> object:
     """`default` in a list of items."""
     return default(items[cast(int, path[0])], path[1:], blocks)
 
@@ -290,6 +304,30 @@ def with_children(item: Item, lists: Iterable[Items]) -> Item:
             return replace(item, body=next(iter(lists)))
         case _:
             return item
+
+
+def everywhere(model: Folded, change: Callable[[Items], Items]) -> Folded:
+    """The model with every list changed, inner ones first."""
+
+    def deep(items: Items) -> Items:
+        return change(tuple(with_children(item, map(deep, children(item))) for item in items))
+
+    blocks = {name: replace(block, body=deep(block.body)) for name, block in model.blocks.items()}
+    return replace(model, items=deep(model.items), blocks=blocks)
+
+
+def lists(model: Folded) -> Iterator[Items]:
+    """Every list of a model."""
+
+    def deep(items: Items) -> Iterator[Items]:
+        yield items
+        for item in items:
+            for inner in children(item):
+                yield from deep(inner)
+
+    for block in model.blocks.values():
+        yield from deep(block.body)
+    yield from deep(model.items)
 
 
 def weight(items: Iterable[Item]) -> float:

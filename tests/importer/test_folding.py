@@ -10,11 +10,12 @@ import pytest
 from compiler.check import Limits
 from compiler.errors import Diagnostics, Place, Source
 from compiler.importer.document import document
-from compiler.importer.fold import Folded, folded
+from compiler.importer.fold import folded
 from compiler.importer.keras_config import input_names, renamed
 from compiler.importer.model_file import compiled_text
 from compiler.importer.regions import items_of
 from compiler.importer.titles import automatic
+from compiler.importer.tree import Folded
 from compiler.importer.yaml_text import yaml_text
 from compiler.ir import CheckedGraph, Graph, Output, canonical_text
 from compiler.settings import InvalidSettings
@@ -30,7 +31,7 @@ def texts(graph: Graph) -> tuple[str, str]:
     said = {node.name: node.name for node in graph if not automatic(node.name.rpartition(".")[2], node.op)}
     items = items_of(graph, said)
     made: list[str] = []
-    for tree in (folded(items), Folded(items)):
+    for tree in (folded(items, tuple(output.node for output in graph.outputs)), Folded(items)):
         text = yaml_text(document(graph, tree))
         diagnostics = Diagnostics()
         again = compiled_text(text, PLACE, diagnostics, Limits())
