@@ -14,7 +14,7 @@ from typing import Any, cast
 from compiler.check import Limits
 from compiler.errors import ConfigError, Diagnostics, Fault, Place
 from compiler.expand.names import Names
-from compiler.importer.keras_layers import Entry, Refused, canonical_arguments, op_of
+from compiler.importer.keras_layers import TRAINING, Entry, Refused, canonical_arguments, op_of
 from compiler.importer.titles import automatic, legal
 from compiler.ir import Graph, Node, Operand, Output
 from compiler.ops import NamedOp, Op
@@ -310,7 +310,7 @@ def _bound(
             continue
         if key in cls.call_arguments or (_is_constant(value) and key in cls.model_fields):
             settings[key] = key_of(value) if issubclass(cls, GetItem) else value
-        elif not (issubclass(cls, NamedOp) and key in cls.operands) and not (key == "training" and value is False):
+        elif not (issubclass(cls, NamedOp) and key in cls.operands) and not _by_default(cls, key, value):
             tensor = isinstance(value, (tuple, list))
             message = (
                 f"its call has the argument {key!r}{'' if tensor else f' ({value!r})'}, which no model file can say"
@@ -322,6 +322,11 @@ def _bound(
     if issubclass(cls, NamedOp):
         return tuple(Operand(node, key) for node, key in zip(nodes, cls.operands, strict=False)), settings
     return tuple(Operand(node) for node in nodes), settings
+
+
+def _by_default(cls: type[Op], argument: str, value: object) -> bool:
+    """Whether a call's `training` is what it is where nothing is said."""
+    return argument == "training" and value is cls.__name__.startswith(TRAINING)
 
 
 def _is_constant(value: object) -> bool:

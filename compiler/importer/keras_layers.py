@@ -61,6 +61,9 @@ def op_of(entry: Entry) -> type[Op]:
 _KERAS = ("keras.src.layers.", "keras.src.applications.")
 """Where Keras's own layers are, the public ones and those of its networks."""
 
+TRAINING = ("AugMix", "AutoContrast", "CenterCrop", "Equalization", "RandAugment", "Resizing", "Solarization", "Random")
+"""How the layers are called whose call takes `training=True` by default, which Keras then writes down."""
+
 _OPERATIONS = "keras.src.ops."
 """Where the operations are that functions of `keras.ops` leave in a model."""
 
@@ -97,23 +100,40 @@ def _as_declared(cls: type[Op], found: Mapping[str, object]) -> dict[str, object
         if field is None and (value is None or value is False or name in _OUR_OWN.get(cls.__name__, ())):
             continue  # an argument that we do not know, and that is off
         default = field.default if field else None
-        if name == "pool_size" or not _filled_in(name, value, default, found):
+        if not _filled_in(name, value, default, found):
             kept[name] = _inner(value)
     return kept
 
 
+_TAKEN_FROM = {"strides": "pool_size", "value_dim": "key_dim", "lora_alpha": "lora_rank"}
+"""Arguments that are another one's value where nothing is said."""
+
+
 def _filled_in(name: str, value: object, default: object, found: Mapping[str, object]) -> bool:
+    """Whether Keras writes a value where its constructor was given the default."""
     if default is not None:
-        return False
-    if name in ("activation", "recurrent_activation"):
-        return value == "linear"
-    if name == "data_format":
-        return value == "channels_last"
-    if name == "dtype":
-        return value == "float32"
-    if name == "strides":
-        return value == found.get("pool_size")
-    return False
+        return type(default) is int and isinstance(value, list) and set(cast(list[object], value)) == {default}
+    match name:
+        case "activation" | "recurrent_activation":
+            return value == "linear"
+        case "data_format":
+            return value == "channels_last"
+        case "dtype":
+            return value == "float32"
+        case "axis" | "renorm_clipping":
+            return value in ([], {})
+        case "backward_layer":
+            return _turned(value) == found.get("layer")
+        case _:
+            return name in _TAKEN_FROM and value == found.get(_TAKEN_FROM[name])
+
+
+def _turned(layer: object) -> object:
+    """A recurrent layer's config as that of the layer for the other direction."""
+    if not isinstance(layer, Mapping):
+        return layer
+    config = cast(Mapping[str, object], layer)
+    return {**config, "go_backwards": not config.get("go_backwards", False)}
 
 
 def _inner(value: object) -> object:

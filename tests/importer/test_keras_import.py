@@ -12,9 +12,9 @@ import pytest
 from hypothesis import Phase, given, reject, settings
 
 from compiler.errors import Place, Source
-from compiler.importer.keras_config import read_model
+from compiler.importer.keras_config import input_names, read_model, renamed
 from compiler.importer.model_file import ModelFile, model_file
-from compiler.ir import CheckedGraph
+from compiler.ir import CheckedGraph, Node, canonical_text
 from compiler.ops import OPS, NamedOp
 from compiler.settings import InvalidSettings
 from compiler.targets.keras import build
@@ -55,6 +55,21 @@ def array(draw: np.random.Generator, tensor: Any) -> np.ndarray:
     return draw.integers(0, 9, shape) if "int" in tensor.dtype else draw.normal(size=shape).astype("float32")
 
 
+def operands(step: Node) -> Any:
+    """A node's inputs, as `node` takes them."""
+    if any(operand.argument for operand in step.inputs):
+        return {str(operand.argument): operand.node for operand in step.inputs}
+    return [operand.node for operand in step.inputs]
+
+
+def comparable(value: Any) -> Any:
+    """A config without what depends on where its model was built: names, and the modules of classes."""
+    if isinstance(value, dict):
+        left_out = ("name", "module", "keras_history", "input_layers", "output_layers")
+        return {key: comparable(item) for key, item in value.items() if key not in left_out}
+    return [comparable(item) for item in value] if isinstance(value, list) else value
+
+
 # --- every layer, and drawn graphs ---------------------------------------------------------------
 
 
@@ -72,10 +87,10 @@ def test_a_layer_comes_back_as_it_was(name: str) -> None:
         args: dict[str, Any] = draw.args
         layer = node("layer", name, keys if issubclass(cls, NamedOp) else list(keys.values()), **args)
         graph = checked(*entering, layer)
-        (found,) = [step for step in read_model(config(build(graph)), PLACE).graph if step.op != "Input"]
-        (meant,) = [step.node for step in graph if step.node.op != "Input"]
-        same_op = "ops.absolute" if name == "ops.abs" else meant.op  # one operation in Keras
-        assert (found.op, dict(found.args)) == (same_op, dict(meant.args))
+        model = config(build(graph))
+        found = read_model(model, PLACE).graph
+        again = checked(*(node(step.name, step.op, operands(step), **step.args) for step in found))
+        assert comparable(config(build(again, "again"))) == comparable(model)
 
     comes_back()
 
@@ -85,7 +100,9 @@ def test_a_layer_comes_back_as_it_was(name: str) -> None:
 def test_a_drawn_graph_comes_back_as_it_was(kind: str, seed: int) -> None:
     graph = drawn(kind, seed)
     found = model_file(config(build(graph)), PLACE)
-    assert found.graph.hash == graph.hash
+    meant = renamed(graph.graph, input_names(graph.graph))
+    assert canonical_text(found.graph.graph) == canonical_text(meant)
+    assert found.graph.hash == graph.hash or "other" in {step.name for step in graph.inputs}
 
 
 def drawn(kind: str, seed: int) -> CheckedGraph:
