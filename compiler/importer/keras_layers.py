@@ -9,6 +9,7 @@ from compiler.errors import did_you_mean
 from compiler.importer.keras_values import Inexpressible, arguments
 from compiler.ops import OPS, REFUSED, Op
 from compiler.ops.catalogue import names as catalogue_names
+from compiler.ops.functions.base import Function
 from compiler.ops.functions.operations import function_of
 from compiler.settings import InvalidSettings, non_defaults, validate
 from compiler.spec.layers import find_op
@@ -100,10 +101,17 @@ def _as_declared(cls: type[Op], found: Mapping[str, object]) -> dict[str, object
         if field is None and (value is None or value is False or name in _OUR_OWN.get(cls.__name__, ())):
             continue  # an argument that we do not know, and that is off
         default = field.default if field else None
-        if not _filled_in(name, value, default, found):
+        if name == "axis" and value == []:
+            kept[name] = None
+        elif name == "axis" and cls.__name__ not in _AXES:
+            kept[name] = value
+        elif issubclass(cls, Function) or not _filled_in(name, value, default, found):
             kept[name] = _inner(value)
     return kept
 
+
+_AXES = ("LayerNormalization", "Normalization", "RMSNormalization")
+"""Layers that make a list of one axis."""
 
 _TAKEN_FROM = {"strides": "pool_size", "value_dim": "key_dim", "lora_alpha": "lora_rank"}
 """Arguments that are another one's value where nothing is said."""
@@ -112,7 +120,8 @@ _TAKEN_FROM = {"strides": "pool_size", "value_dim": "key_dim", "lora_alpha": "lo
 def _filled_in(name: str, value: object, default: object, found: Mapping[str, object]) -> bool:
     """Whether Keras writes a value where its constructor was given the default."""
     if default is not None:
-        return type(default) is int and isinstance(value, list) and set(cast(list[object], value)) == {default}
+        several = cast(list[object], value) if name == "axis" and isinstance(value, list) else []
+        return several == [default]
     match name:
         case "activation" | "recurrent_activation":
             return value == "linear"
@@ -120,8 +129,6 @@ def _filled_in(name: str, value: object, default: object, found: Mapping[str, ob
             return value == "channels_last"
         case "dtype":
             return value == "float32"
-        case "axis" | "renorm_clipping":
-            return value in ([], {})
         case "backward_layer":
             return _turned(value) == found.get("layer")
         case _:

@@ -193,7 +193,8 @@ def _doc(expression: ast.expr, bare: bool = False) -> _Doc:
             )
             return (f'f"{"".join(map(str, inner))}"',)
         case ast.BinOp(left, operator, right):
-            return (*_doc(left), f" {_OPERATORS[type(operator)]} ", *_doc(right))
+            sign, rank = _OPERATORS[type(operator)]
+            return (*_operand(left, rank), f" {sign} ", *_operand(right, rank + 1))
         case ast.Compare(left, [ast.Eq()], [right]):
             return (*_doc(left), " == ", *_doc(right))
         case ast.Subscript(value, index):
@@ -202,13 +203,26 @@ def _doc(expression: ast.expr, bare: bool = False) -> _Doc:
             return (ast.unparse(expression),)
 
 
-_OPERATORS: dict[type[ast.operator], str] = {
-    ast.Mult: "*",
-    ast.Add: "+",
-    ast.Sub: "-",
-    ast.Div: "/",
-    ast.FloorDiv: "//",
+_OPERATORS: dict[type[ast.operator], tuple[str, int]] = {
+    ast.BitOr: ("|", 0),
+    ast.Add: ("+", 1),
+    ast.Sub: ("-", 1),
+    ast.Mult: ("*", 2),
+    ast.Div: ("/", 2),
+    ast.FloorDiv: ("//", 2),
+    ast.Mod: ("%", 2),
 }
+"""How each operator is written, and how strongly it binds."""
+
+
+def _operand(expression: ast.expr, rank: int) -> _Doc:
+    """One side of an operator, in parentheses where what it is made of binds less than `rank`."""
+    while isinstance(expression, Hole) and isinstance(expression.value, ast.expr):
+        expression = expression.value
+    loose = isinstance(expression, (ast.Compare, ast.BoolOp, ast.IfExp, ast.Lambda))
+    if loose or (isinstance(expression, ast.BinOp) and _OPERATORS[type(expression.op)][1] < rank):
+        return ("(", *_doc(expression), ")")
+    return _doc(expression)
 
 
 def _formatted(part: ast.expr) -> ast.expr:

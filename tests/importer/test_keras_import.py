@@ -80,7 +80,8 @@ def test_a_layer_comes_back_as_it_was(name: str) -> None:
     @settings(max_examples=3, derandomize=True, database=None, phases=(Phase.generate,))
     @given(DRAWS[name])
     def comes_back(draw: Draw) -> None:
-        if isinstance(built(cls, draw), Exception) or isinstance(infer(cls, draw, "float32"), Refusal):
+        lost = name.startswith("SpatialDropout") and "dtype" in draw.args  # Keras does not write it down
+        if lost or isinstance(built(cls, draw), Exception) or isinstance(infer(cls, draw, "float32"), Refusal):
             reject()
         entering = [node(f"in_{key}", "Input", shape=shape, dtype=dtype) for key, (shape, dtype) in draw.inputs.items()]
         keys = {key: f"in_{key}" for key in draw.inputs}
@@ -88,6 +89,10 @@ def test_a_layer_comes_back_as_it_was(name: str) -> None:
         layer = node("layer", name, keys if issubclass(cls, NamedOp) else list(keys.values()), **args)
         graph = checked(*entering, layer)
         model = config(build(graph))
+        try:
+            keras.models.model_from_json(json.dumps(model))
+        except ValueError:
+            reject()  # Keras cannot read it back itself
         found = read_model(model, PLACE).graph
         again = checked(*(node(step.name, step.op, operands(step), **step.args) for step in found))
         assert comparable(config(build(again, "again"))) == comparable(model)
