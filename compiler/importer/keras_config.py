@@ -7,29 +7,24 @@ A nested model (a Sequential in a Functional) is laid open: its layers stand in 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from compiler.check import Limits
 from compiler.errors import ConfigError, Diagnostics, Fault, Place
 from compiler.expand.names import Names
-from compiler.importer.keras_layers import TRAINING, Entry, Refused, canonical_arguments, op_of
+from compiler.importer.keras_calls import Ref, bound, dig, flat, outer_tensors, shapes, tensor, tensors
+from compiler.importer.keras_layers import Entry, Refused, canonical_arguments, op_of, validated
 from compiler.importer.titles import automatic, legal
 from compiler.ir import Graph, Node, Operand, Output
-from compiler.ops import NamedOp, Op
-from compiler.ops.functions.base import OneTensor
-from compiler.ops.functions.items import GetItem
-from compiler.ops.functions.operations import key_of
+from compiler.ops import OPS
 
 MODELS = ("Sequential", "Functional", "Model")
 """Class names of models."""
 
 MOST_CALLS = Limits().layers
 """Calls of layers that are read; a model file may have no more layers."""
-
-Ref = tuple[str, int, int]
-"""What Keras says of a tensor: the layer, which call of it, and which of its outputs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +139,7 @@ class _Reader:
         first = config["layers"][0]
         if first["class_name"] == "InputLayer":
             return self.input(first, ())
-        shape = config.get("build_input_shape") or _dig(first, "build_config", "input_shape")
+        shape = config.get("build_input_shape") or dig(first, "build_config", "input_shape")
         if not isinstance(shape, list):
             message = "this Sequential model does not say what enters it"
             raise ConfigError([Fault("E905", message, self.place, hint="call it on data, or begin it with an Input")])
@@ -161,7 +156,7 @@ class _Reader:
     ) -> list[tuple[str | None, str]]:
         """The nodes of a model's outputs, with their keys; `entering` for a nested one."""
         calls = _Calls(path)
-        inputs = [ref for _, ref in _refs(config["input_layers"])]
+        inputs = [ref for _, ref in outer_tensors(config["input_layers"])]
         for position, (name, index, _) in enumerate(inputs):
             entry = next(layer for layer in config["layers"] if layer["config"]["name"] == name)
             calls.results[name, index] = entering[position] if entering is not None else self.input(entry, path)
@@ -181,20 +176,25 @@ class _Reader:
             pending.extend(waiting.pop(self.read(item, calls), ()))
         if waiting:
             raise ValueError("its layers wait for each other")
-        return [(key, self.result(ref, calls)) for key, ref in _refs(config["output_layers"])]
+        # here alone, Keras counts the calls of a Functional model from 1
+        nested = {str(entry["config"]["name"]) for entry in config["layers"] if entry["class_name"] == "Functional"}
+        outputs = [
+            (key, (name, at - (name in nested), out)) for key, (name, at, out) in outer_tensors(config["output_layers"])
+        ]
+        return [(key, self.result(ref, calls)) for key, ref in outputs]
 
     def missing(self, item: _Pending, calls: _Calls) -> tuple[str, int] | None:
         """A call whose result enters this one and has not been read, if there is any."""
-        tensors = _tensors([item[2]["args"], item[2]["kwargs"]])
-        return next(((name, index) for name, index, _ in tensors if (name, index) not in calls.results), None)
+        entering = tensors([item[2]["args"], item[2]["kwargs"]])
+        return next(((name, index) for name, index, _ in entering if (name, index) not in calls.results), None)
 
     def read(self, item: _Pending, calls: _Calls) -> tuple[str, int]:
         """Read one call of a layer; gives what it is known by."""
         entry, number, call = item
         name = str(entry["config"]["name"])
         entering, named = self.operands(call, calls)
-        shapes = {tuple(shape) for shape in _shapes([call["args"], call["kwargs"]])}
-        calls.results[name, number] = self.call(entry, calls.path, entering, named, broadcast=len(shapes) > 1)
+        different = len({tuple(shape) for shape in shapes([call["args"], call["kwargs"]])}) > 1
+        calls.results[name, number] = self.call(entry, calls.path, entering, named, broadcast=different)
         return name, number
 
     # --- tensors ---
@@ -214,7 +214,7 @@ class _Reader:
         def read(value: Any) -> Any:
             if isinstance(value, list):
                 return [read(item) for item in cast(list[Any], value)]
-            ref = _ref(value)
+            ref = tensor(value)
             if ref is not None:
                 return (self.result(ref, calls),)
             return value
@@ -233,7 +233,15 @@ class _Reader:
             args["dtype"] = config["dtype"]
         if config.get("sparse") or config.get("ragged") or config.get("optional"):
             self.faults.report("E905", f"input {config['name']!r} is sparse, ragged or optional", self.place)
+        try:
+            args = validated(OPS["Input"], args)
+        except Refused as refused:
+            self.refuse(str(config["name"]), refused)
         return self.add(str(config["name"]), (*path, str(config["name"])), "Input", args, ())
+
+    def refuse(self, layer: str, refused: Refused) -> None:
+        for code, message, hint in refused.reasons:
+            self.faults.report(code, f"layer {layer!r}: {message}", self.place, hint=hint)
 
     def call(
         self,
@@ -255,20 +263,19 @@ class _Reader:
         name = str(entry["config"]["name"])
         inner = (*path, name)
         if entry["class_name"] in MODELS and "layers" in entry["config"]:
-            entering = [str(node) for node in _flat([args, kwargs])]
+            entering = [str(node) for node in flat([args, kwargs])]
             if entry["class_name"] == "Sequential":
                 return self.sequential(entry["config"], inner, entering[0])
             results = self.functional(entry["config"], inner, entering)
             return tuple(node for _, node in results) if len(results) > 1 else results[0][1]
         try:
             cls = op_of(entry)
-            operands, settings = _bound(cls, args, kwargs)
+            operands, settings = bound(cls, args, kwargs)
             if broadcast and "broadcast" in cls.model_fields:
                 settings["broadcast"] = True
             found = canonical_arguments(cls, entry, settings)
         except Refused as refused:
-            for code, message, hint in refused.reasons:
-                self.faults.report(code, f"layer {'.'.join(inner)!r}: {message}", self.place, hint=hint)
+            self.refuse(".".join(inner), refused)
             return self.add(name, inner, "Identity", {}, ())
         node = self.add(name, inner, cls.__name__, found, operands)
         if not automatic(name, str(entry["class_name"])) and not automatic(name, cls.__name__):
@@ -287,104 +294,3 @@ class _Reader:
         self.origins[title] = path
         self.first.setdefault(path, title)
         return title
-
-
-def _bound(
-    cls: type[Op], args: Sequence[Any], kwargs: Mapping[str, Any]
-) -> tuple[tuple[Operand, ...], dict[str, object]]:
-    """A call's tensors as operands, and its other arguments that the op declares.
-
-    Raises:
-        Refused: the call says what no model file can.
-    """
-    settings: dict[str, object] = {}
-    named: dict[str, Any] = dict(kwargs)
-    if issubclass(cls, NamedOp) and not cls.listed:
-        named = {**dict(zip(cls.operands, args, strict=False)), **named}
-        args = ()
-    if issubclass(cls, OneTensor):  # what stands behind the tensor goes into the operation's call
-        named = {**dict(zip(cls.call_arguments, args[1:], strict=False)), **named}
-        args = args[:1]
-    for key, value in named.items():
-        if value is None or (key in ("mask", "attention_mask") and key not in getattr(cls, "operands", ())):
-            continue
-        if key in cls.call_arguments or (_is_constant(value) and key in cls.model_fields):
-            settings[key] = key_of(value) if issubclass(cls, GetItem) else value
-        elif not (issubclass(cls, NamedOp) and key in cls.operands) and not _by_default(cls, key, value):
-            tensor = isinstance(value, (tuple, list))
-            message = (
-                f"its call has the argument {key!r}{'' if tensor else f' ({value!r})'}, which no model file can say"
-            )
-            raise Refused(("E905", message, None))
-    if issubclass(cls, NamedOp) and not cls.listed:
-        return tuple(Operand(named[key][0], key) for key in cls.operands if isinstance(named.get(key), tuple)), settings
-    nodes = list(_flat(args))
-    if issubclass(cls, NamedOp):
-        return tuple(Operand(node, key) for node, key in zip(nodes, cls.operands, strict=False)), settings
-    return tuple(Operand(node) for node in nodes), settings
-
-
-def _by_default(cls: type[Op], argument: str, value: object) -> bool:
-    """Whether a call's `training` is what it is where nothing is said."""
-    return argument == "training" and value is cls.__name__.startswith(TRAINING)
-
-
-def _is_constant(value: object) -> bool:
-    """Whether a number stands where a tensor could."""
-    return isinstance(value, (bool, int, float))
-
-
-def _flat(value: Any) -> Iterator[str]:
-    """The nodes in a call's arguments, in order."""
-    if isinstance(value, tuple):
-        yield cast(tuple[str], value)[0]
-    elif isinstance(value, (list, Mapping)):
-        for item in cast(Any, value).values() if isinstance(value, Mapping) else cast(list[Any], value):
-            yield from _flat(item)
-
-
-def _ref(value: Any) -> Ref | None:
-    """The tensor that a serialised argument is, if it is one."""
-    if isinstance(value, Mapping) and cast(Mapping[str, Any], value).get("class_name") == "__keras_tensor__":
-        name, index, position = cast(Any, value)["config"]["keras_history"]
-        return str(name), int(index), int(position)
-    return None
-
-
-def _tensors(value: Any) -> Iterator[Ref]:
-    """All tensors in a call's arguments."""
-    ref = _ref(value)
-    if ref is not None:
-        yield ref
-    elif isinstance(value, list):
-        for item in cast(list[Any], value):
-            yield from _tensors(item)
-    elif isinstance(value, Mapping):
-        for item in cast(Mapping[str, Any], value).values():
-            yield from _tensors(item)
-
-
-def _shapes(value: Any) -> Iterator[list[int | None]]:
-    """The shapes of all tensors in a call's arguments."""
-    if _ref(value) is not None:
-        yield value["config"]["shape"]
-    elif isinstance(value, (list, Mapping)):
-        for item in cast(Any, value).values() if isinstance(value, Mapping) else cast(list[Any], value):
-            yield from _shapes(item)
-
-
-def _refs(value: Any) -> list[tuple[str | None, Ref]]:
-    """`input_layers` or `output_layers`: one tensor, a list of them, or a mapping."""
-    if isinstance(value, Mapping):
-        return [(str(key), ref) for key, item in cast(Mapping[str, Any], value).items() for _, ref in _refs(item)]
-    if isinstance(value, str):
-        raise ValueError(f"{value[:40]!r} is no tensor")  # else its letters would be looked into, and theirs
-    if len(value) == 3 and isinstance(value[0], str) and not isinstance(value[1], (list, str)):
-        return [(None, (value[0], int(value[1]), int(value[2])))]
-    return [pair for item in value for pair in _refs(item)]
-
-
-def _dig(value: Any, *keys: str) -> Any:
-    for key in keys:
-        value = cast(Mapping[str, Any], value).get(key) if isinstance(value, Mapping) else None
-    return value

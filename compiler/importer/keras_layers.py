@@ -83,10 +83,15 @@ def canonical_arguments(cls: type[Op], entry: Entry, call: Mapping[str, object])
         found = arguments(config)
     except Inexpressible as reason:
         raise Refused(("E905", f"it holds what no model file can: {reason}", None)) from None
-    return _validated(cls, {**_as_declared(cls, found), **call})
+    return validated(cls, {**_as_declared(cls, found), **call})
 
 
-def _validated(cls: type[Op], given: Mapping[str, object]) -> dict[str, object]:
+def validated(cls: type[Op], given: Mapping[str, object]) -> dict[str, object]:
+    """Arguments without defaults, in declared order.
+
+    Raises:
+        Refused: with a reason for every argument that does not fit.
+    """
     try:
         return non_defaults(validate(cls, given))
     except InvalidSettings as error:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
 from hypothesis import Phase, given, reject, settings
+from keras import layers, ops
 
-from compiler.errors import Place, Source
+from compiler.errors import ConfigError, Place, Source, render
 from compiler.importer.keras_config import input_names, read_model, renamed
 from compiler.importer.model_file import ModelFile, model_file
-from compiler.ir import CheckedGraph, Node, canonical_text
+from compiler.ir import CheckedGraph, canonical_text
 from compiler.ops import OPS, NamedOp
 from compiler.settings import InvalidSettings
 from compiler.targets.keras import build
@@ -22,6 +24,7 @@ from tests.ops.drawing import Draw
 from tests.ops.test_against_keras import DRAWS, Refusal, built, infer
 from tests.targets import checked, node
 from tests.targets.python_models import Structured, tangled
+from tests.targets.test_keras_python import run
 
 PLACE = Place(Source("model.json", ""), 1, 1)
 
@@ -53,13 +56,6 @@ def same(model: keras.Model) -> ModelFile:
 def array(draw: np.random.Generator, tensor: Any) -> np.ndarray:
     shape = [2, *(5 if dim is None else dim for dim in tensor.shape[1:])]
     return draw.integers(0, 9, shape) if "int" in tensor.dtype else draw.normal(size=shape).astype("float32")
-
-
-def operands(step: Node) -> Any:
-    """A node's inputs, as `node` takes them."""
-    if any(operand.argument for operand in step.inputs):
-        return {str(operand.argument): operand.node for operand in step.inputs}
-    return [operand.node for operand in step.inputs]
 
 
 def comparable(value: Any) -> Any:
@@ -94,7 +90,7 @@ def test_a_layer_comes_back_as_it_was(name: str) -> None:
         except ValueError:
             reject()  # Keras cannot read it back itself
         found = read_model(model, PLACE).graph
-        again = checked(*(node(step.name, step.op, operands(step), **step.args) for step in found))
+        again = checked(*found)
         assert comparable(config(build(again, "again"))) == comparable(model)
 
     comes_back()
@@ -121,3 +117,100 @@ def drawn(kind: str, seed: int) -> CheckedGraph:
         if graph is not None and graph.precision == "float32":
             return graph
         seed += 1000
+
+
+# --- networks ------------------------------------------------------------------------------------
+
+NETWORKS = {
+    "DenseNet121": 45,
+    "EfficientNetB0": 52,
+    "ConvNeXtTiny": 32,
+    "InceptionResNetV2": 75,
+    "MobileNetV2": 52,
+    "MobileNetV3Small": 52,
+    "NASNetMobile": 52,
+    "ResNet50": 45,
+}
+"""Networks of `keras.applications` with every form that folding knows, and small images for them."""
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_network_of_keras_applications(name: str, golden: Callable[[str, str], None]) -> None:
+    """All 40 at their own sizes: benchmarks/imports.py."""
+    size = NETWORKS[name]
+    options: dict[str, Any] = {"minimalistic": False} if "V3" in name else {}
+    model = getattr(keras.applications, name)(weights=None, input_shape=(size, size, 3), classes=10, **options)
+    found = same(model)
+    assert found.folded
+    golden(f"import/{name.lower()}.yaml", found.text)
+    written = run(found.graph)
+    assert [tuple(weight.shape) for weight in written.weights] == [tuple(weight.shape) for weight in model.weights]
+
+
+# --- forms ---------------------------------------------------------------------------------------
+
+
+def test_nested_models_are_laid_open_and_shared_layers_shared(golden: Callable[[str, str], None]) -> None:
+    body = keras.Sequential([layers.Dense(6, activation="relu"), layers.Dense(4)], name="body")
+    head = keras.Input((4,), name="features")
+    tower = keras.Model(head, [layers.Dense(3, name="one")(head), layers.Dense(2, name="two")(head)], name="tower")
+    left, right = keras.Input((8,), name="left"), keras.Input((8,), name="right")
+    a, b = body(left), body(right)
+    one, two = tower(layers.Subtract()([a, b]))
+    found = same(keras.Model([left, right], {"first": one, "second": two}))
+    golden("import/nested.yaml", found.text)
+    assert found.pairs["body_dense"] == ("body", "dense")
+
+
+def test_operations(golden: Callable[[str, str], None]) -> None:
+    x: Any = keras.Input((4, 6))
+    y: Any = ops.mean(x, axis=1, keepdims=True)
+    z: Any = ops.where(x > 0.5, 1 - x, x * 2 + y)
+    turned: Any = ops.transpose(z, (0, 2, 1))
+    z = ops.concatenate([z, ops.softmax(turned[:, :4, :]), z * z], axis=-1)
+    golden("import/operations.yaml", same(keras.Model(x, layers.Dense(2)(z))).text)
+
+
+def test_a_sequential_model_and_its_layers_inside_layers(golden: Callable[[str, str], None]) -> None:
+    model = keras.Sequential(
+        [
+            keras.Input((5,), dtype="int32"),
+            layers.Embedding(50, 8, name="words"),
+            layers.Bidirectional(layers.LSTM(4, return_sequences=True), merge_mode="sum"),
+            layers.TimeDistributed(layers.Dense(3, kernel_regularizer="l2")),
+            layers.GlobalMaxPooling1D(),
+            layers.Dense(2, activation="softmax", name="head", dtype="float64"),
+        ]
+    )
+    golden("import/sequential.yaml", same(model).text)
+
+
+def test_frozen_layers_stay_frozen() -> None:
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(4, name="base"), layers.Dense(2, name="head")])
+    model.layers[0].trainable = False
+    found = imported(model)
+    assert "{op: Dense, trainable: false, units: 4, name: base}" in found.text
+    assert len(build(found.graph).trainable_weights) == 2
+
+
+class Own(layers.Layer):
+    def call(self, x: Any) -> Any:
+        return x
+
+
+def faulty() -> dict[str, keras.Model]:
+    x = keras.Input((4, 3))
+    return {
+        "lambda": keras.Model(x, layers.Lambda(lambda y: y + 1, name="plus")(x)),
+        "own_class": keras.Model(x, Own(name="mine")(x)),
+        "training": keras.Model(x, layers.Dropout(0.5, name="always")(x, training=True)),
+        "states": keras.Model(x, layers.LSTM(2, return_state=True, name="memory")(x)[1]),
+        "several": keras.Model(x, Own(name="second")(layers.Lambda(lambda y: y, name="first")(x))),
+    }
+
+
+@pytest.mark.parametrize("name", ["lambda", "own_class", "training", "states", "several"])
+def test_what_has_no_form_is_a_fault(name: str, golden: Callable[[str, str], None]) -> None:
+    with pytest.raises(ConfigError) as refused:
+        imported(faulty()[name])
+    golden(f"import/{name}.txt", render(refused.value.faults))

@@ -15,8 +15,9 @@ LAYERS = sorted((Path(__file__).parents[2] / "compiler" / "targets" / "layers").
 @pytest.mark.parametrize(
     "text",
     [
-        "a * (b + c)", "(a + b) * c", "a * b + c", "a - (b - c)", "a - b - c", "a / (b * c)", "a * b / c", "a // (b % c)",
-        "2 * (4 * w)", "f(a * (1 - m) + b * m)", "(a == b) * c", "(a if b else c) + d", "-(a + b) * c", "[a * (b + 1)]",
+        "a * (b + c)", "(a + b) * c", "a * b + c", "a - (b - c)", "a - b - c", "a / (b * c)", "a * b / c",
+        "a // (b % c)", "2 * (4 * w)", "f(a * (1 - m) + b * m)", "(a == b) * c", "(a if b else c) + d",
+        "-(a + b) * c", "[a * (b + 1)]",
     ],
 )  # fmt: skip
 def test_operators_bind_as_they_did(text: str) -> None:
