@@ -87,7 +87,7 @@ def test_a_layer_comes_back_as_it_was(name: str) -> None:
         model = config(build(graph))
         try:
             keras.models.model_from_json(json.dumps(model))
-        except ValueError:
+        except TypeError:
             reject()  # Keras cannot read it back itself
         found = read_model(model, PLACE).graph
         again = checked(*found)
@@ -151,7 +151,7 @@ def test_a_network_of_keras_applications(name: str, golden: Callable[[str, str],
 
 
 def test_nested_models_are_laid_open_and_shared_layers_shared(golden: Callable[[str, str], None]) -> None:
-    body = keras.Sequential([layers.Dense(6, activation="relu"), layers.Dense(4)], name="body")
+    body = keras.Sequential([layers.Dense(6, activation="relu", name="wide"), layers.Dense(4)], name="body")
     head = keras.Input((4,), name="features")
     tower = keras.Model(head, [layers.Dense(3, name="one")(head), layers.Dense(2, name="two")(head)], name="tower")
     left, right = keras.Input((8,), name="left"), keras.Input((8,), name="right")
@@ -159,7 +159,7 @@ def test_nested_models_are_laid_open_and_shared_layers_shared(golden: Callable[[
     one, two = tower(layers.Subtract()([a, b]))
     found = same(keras.Model([left, right], {"first": one, "second": two}))
     golden("import/nested.yaml", found.text)
-    assert found.pairs["body_dense"] == ("body", "dense")
+    assert ("body", "wide") in found.pairs.values()
 
 
 def test_operations(golden: Callable[[str, str], None]) -> None:
