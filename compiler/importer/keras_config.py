@@ -6,7 +6,7 @@ A nested model (a Sequential in a Functional) is laid open: its layers stand in 
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
@@ -19,6 +19,7 @@ from compiler.importer.keras_layers import Entry, Refused, canonical_arguments, 
 from compiler.importer.titles import automatic, legal
 from compiler.ir import Graph, Node, Operand, Output
 from compiler.ops import OPS
+from compiler.ops.base import FLOATS, POLICIES
 
 MODELS = ("Sequential", "Functional", "Model")
 """Class names of models."""
@@ -36,12 +37,14 @@ class KerasModel:
         graph: in topological order, nodes by the layers' names.
         origins: for each node, the names that lead to its layer in the config: one, or more inside nested models.
         titles: for each node whose name is not one that Keras made up, that name.
+        precision: the dtype policy of most of its layers.
     """
 
     name: str
     graph: Graph
     origins: Mapping[str, tuple[str, ...]]
     titles: Mapping[str, str]
+    precision: str
 
 
 def read_model(config: Mapping[str, Any], place: Place) -> KerasModel:
@@ -53,7 +56,7 @@ def read_model(config: Mapping[str, Any], place: Place) -> KerasModel:
     Raises:
         ConfigError: with a fault for every layer that cannot be brought over.
     """
-    reader = _Reader(place)
+    reader = _Reader(place, _precision(config))
     try:
         outputs = reader.whole(config)
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError, StopIteration) as error:
@@ -66,7 +69,24 @@ def read_model(config: Mapping[str, Any], place: Place) -> KerasModel:
     new = input_names(graph)
     origins = {new.get(name, name): path for name, path in reader.origins.items()}
     titles = {new.get(name, name): title for name, title in reader.titles.items()}
-    return KerasModel(str(inner.get("name", "model")), renamed(graph, new), origins, titles)
+    return KerasModel(str(inner.get("name", "model")), renamed(graph, new), origins, titles, reader.precision)
+
+
+def _precision(config: object) -> str:
+    """The dtype policy that most layers have; float32 where none is said."""
+    found: Counter[str] = Counter()
+    left = [config]
+    while left:
+        value = left.pop()
+        if isinstance(value, Mapping):
+            entry = cast(Mapping[str, Any], value)
+            left += entry.values()
+            policy = dig(entry, "config", "dtype", "config", "name")
+            found.update([policy] if isinstance(policy, str) else [])
+        elif isinstance(value, list):
+            left += cast(list[object], value)
+    most = found.most_common(1)
+    return most[0][0] if most and most[0][0] in (*FLOATS, *POLICIES) else "float32"
 
 
 def input_names(graph: Graph) -> dict[str, str]:
@@ -109,8 +129,8 @@ class _Calls:
 
 
 class _Reader:
-    def __init__(self, place: Place) -> None:
-        self.place = place
+    def __init__(self, place: Place, precision: str) -> None:
+        self.place, self.precision = place, precision
         self.faults = Diagnostics()
         self.nodes: dict[str, Node] = {}
         self.origins: dict[str, tuple[str, ...]] = {}
@@ -273,7 +293,7 @@ class _Reader:
             operands, settings = bound(cls, args, kwargs)
             if broadcast and "broadcast" in cls.model_fields:
                 settings["broadcast"] = True
-            found = canonical_arguments(cls, entry, settings)
+            found = canonical_arguments(cls, entry, settings, self.precision)
         except Refused as refused:
             self.refuse(".".join(inner), refused)
             return self.add(name, inner, "Identity", {}, ())

@@ -69,11 +69,14 @@ _OPERATIONS = "keras.src.ops."
 """Where the operations are that functions of `keras.ops` leave in a model."""
 
 
-def canonical_arguments(cls: type[Op], entry: Entry, call: Mapping[str, object]) -> dict[str, object]:
+def canonical_arguments(
+    cls: type[Op], entry: Entry, call: Mapping[str, object], precision: str = "float32"
+) -> dict[str, object]:
     """A layer's arguments, defaults left out, in declared order.
 
     Args:
         call: arguments of its call that are no tensors.
+        precision: the model's dtype policy, which layers do not repeat.
 
     Raises:
         Refused: with a reason for every argument that does not fit.
@@ -83,7 +86,7 @@ def canonical_arguments(cls: type[Op], entry: Entry, call: Mapping[str, object])
         found = arguments(config)
     except Inexpressible as reason:
         raise Refused(("E905", f"it holds what no model file can: {reason}", None)) from None
-    return validated(cls, {**_as_declared(cls, found), **call})
+    return validated(cls, {**_as_declared(cls, found, precision), **call})
 
 
 def validated(cls: type[Op], given: Mapping[str, object]) -> dict[str, object]:
@@ -98,7 +101,7 @@ def validated(cls: type[Op], given: Mapping[str, object]) -> dict[str, object]:
         raise Refused(*((problem.code, problem.message, problem.hint) for problem in error.problems)) from None
 
 
-def _as_declared(cls: type[Op], found: Mapping[str, object]) -> dict[str, object]:
+def _as_declared(cls: type[Op], found: Mapping[str, object], precision: str) -> dict[str, object]:
     """Arguments without what Keras has filled in for the defaults of its own constructors."""
     kept: dict[str, object] = {}
     for name, value in found.items():
@@ -110,8 +113,10 @@ def _as_declared(cls: type[Op], found: Mapping[str, object]) -> dict[str, object
             kept[name] = None
         elif name == "axis" and cls.__name__ not in _AXES:
             kept[name] = value
+        elif name == "dtype" and value == precision and not issubclass(cls, Function):
+            continue
         elif issubclass(cls, Function) or not _filled_in(name, value, default, found):
-            kept[name] = _inner(value)
+            kept[name] = _inner(value, precision)
     return kept
 
 
@@ -132,8 +137,6 @@ def _filled_in(name: str, value: object, default: object, found: Mapping[str, ob
             return value == "linear"
         case "data_format":
             return value == "channels_last"
-        case "dtype":
-            return value == "float32"
         case "backward_layer":
             return _turned(value) == found.get("layer")
         case _:
@@ -148,12 +151,12 @@ def _turned(layer: object) -> object:
     return {**config, "go_backwards": not config.get("go_backwards", False)}
 
 
-def _inner(value: object) -> object:
+def _inner(value: object, precision: str) -> object:
     """Layers inside an argument, as declared too."""
     if isinstance(value, list):
-        return [_inner(item) for item in cast(list[object], value)]
+        return [_inner(item, precision) for item in cast(list[object], value)]
     nested = dict(cast(Mapping[str, object], value)) if isinstance(value, Mapping) else {}
     if nested.get("zero_output_for_mask") == nested.get("return_sequences"):
         nested.pop("zero_output_for_mask", None)  # as Bidirectional sets it; without a mask it says nothing
     cls = find_op(str(nested.pop("op"))) if "op" in nested else None
-    return cast(object, value) if cls is None else {"op": cls.__name__, **_as_declared(cls, nested)}
+    return cast(object, value) if cls is None else {"op": cls.__name__, **_as_declared(cls, nested, precision)}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from compiler.check import Limits
-from compiler.errors import ConfigError, Diagnostics, Place, Source
+from compiler.errors import ConfigError, Diagnostics, Fault, Place, Source
 from compiler.importer.document import document
 from compiler.importer.fold import folded
 from compiler.importer.keras_config import KerasModel, read_model
@@ -33,6 +33,8 @@ class ModelFile:
         graph: what it compiles to.
         pairs: for each of its nodes, the names that lead to the layer in the Keras config.
         folded: whether what repeats is written once.
+
+    The graph's precision is that of the Keras model; the file cannot say it, and its head tells so.
     """
 
     name: str
@@ -56,23 +58,28 @@ def model_file(config: Mapping[str, Any], place: Place, comment: str = "", limit
     model = read_model(config, place)
     items = items_of(model.graph, model.titles)
     outputs = tuple(output.node for output in model.graph.outputs)
+    if model.precision != "float32":
+        comment = f"{comment}\nIts precision is {model.precision}: train.precision={model.precision}".strip()
     for tree in (folded(items, outputs), Folded(items)):
         text = yaml_text(document(model.graph, tree), comment)
         diagnostics = Diagnostics()
-        graph = compiled_text(text, place, diagnostics, limits or Limits())
+        graph = compiled_text(text, place, diagnostics, limits or Limits(), model.precision)
         if graph is not None and _text(graph) == canonical_text(model.graph):
             return ModelFile(model.name, text, graph, _pairs(model, graph), bool(tree.blocks) or tree.items != items)
     diagnostics.raise_errors()
-    raise AssertionError("a list of all layers compiles to the graph that it lists")
+    message = "the model could not be written so that it compiles to what was read, which is a mistake of the importer"
+    raise ConfigError([Fault("E905", message, place)])
 
 
-def compiled_text(text: str, place: Place, diagnostics: Diagnostics, limits: Limits) -> CheckedGraph | None:
+def compiled_text(
+    text: str, place: Place, diagnostics: Diagnostics, limits: Limits, precision: str = "float32"
+) -> CheckedGraph | None:
     """What a model file's text compiles to; None where it has a fault."""
     tree = read_tree(Source(place.source.name, text), diagnostics)
     if not isinstance(tree, Map):
         return None
     try:
-        graph = compile_model(ModelSource(tree, limits=limits), diagnostics)
+        graph = compile_model(ModelSource(tree, limits=limits, precision=precision), diagnostics)
     except ConfigError:
         return None
     return None if diagnostics.has_errors else graph

@@ -89,8 +89,8 @@ def test_a_layer_comes_back_as_it_was(name: str) -> None:
             keras.models.model_from_json(json.dumps(model))
         except TypeError:
             reject()  # Keras cannot read it back itself
-        found = read_model(model, PLACE).graph
-        again = checked(*found)
+        found = read_model(model, PLACE)
+        again = checked(*found.graph, precision=found.precision)
         assert comparable(config(build(again, "again"))) == comparable(model)
 
     comes_back()
@@ -107,14 +107,14 @@ def test_a_drawn_graph_comes_back_as_it_was(kind: str, seed: int) -> None:
 
 
 def drawn(kind: str, seed: int) -> CheckedGraph:
-    """A graph under the policy float32, which is the one that no layer names."""
+    """A drawn graph, now and then in half precision."""
     while True:
         draw = random.Random(seed)
         try:
             graph = Structured(draw).graph() if kind == "structured" else tangled(draw, draw.randint(2, 25))
         except InvalidSettings:  # a rate of 1
             graph = None
-        if graph is not None and graph.precision == "float32":
+        if graph is not None:
             return graph
         seed += 1000
 
@@ -151,12 +151,14 @@ def test_a_network_of_keras_applications(name: str, golden: Callable[[str, str],
 
 
 def test_nested_models_are_laid_open_and_shared_layers_shared(golden: Callable[[str, str], None]) -> None:
-    body = keras.Sequential([layers.Dense(6, activation="relu", name="wide"), layers.Dense(4)], name="body")
+    body = keras.Sequential(
+        [layers.Dense(6, activation="relu", name="wide"), layers.Dense(4, name="narrow")], name="body"
+    )
     head = keras.Input((4,), name="features")
     tower = keras.Model(head, [layers.Dense(3, name="one")(head), layers.Dense(2, name="two")(head)], name="tower")
     left, right = keras.Input((8,), name="left"), keras.Input((8,), name="right")
     a, b = body(left), body(right)
-    one, two = tower(layers.Subtract()([a, b]))
+    one, two = tower(layers.Subtract(name="difference")([a, b]))
     found = same(keras.Model([left, right], {"first": one, "second": two}))
     golden("import/nested.yaml", found.text)
     assert ("body", "wide") in found.pairs.values()
@@ -191,6 +193,19 @@ def test_frozen_layers_stay_frozen() -> None:
     found = imported(model)
     assert "{op: Dense, trainable: false, units: 4, name: base}" in found.text
     assert len(build(found.graph).trainable_weights) == 2
+
+
+def test_precision_is_the_model_s_and_not_each_layer_s() -> None:
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        inner = layers.GRU(3)
+        stack = [keras.Input((4, 2)), layers.Bidirectional(inner), layers.Dense(4), layers.Dense(2, dtype="float32")]
+        found = imported(keras.Sequential(stack))
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert found.graph.precision == "mixed_float16"
+    assert "# Its precision is mixed_float16: train.precision=mixed_float16\n" in found.text
+    assert found.text.count("dtype") == 1 and found.text.endswith("  - {op: Dense, dtype: float32, units: 2}\n")
 
 
 class Own(layers.Layer):
