@@ -11,7 +11,7 @@ from compiler.expand import Layer
 from compiler.ir import CheckedGraph, CheckedNode, Graph, Node, Operand, TensorType, shape_text
 from compiler.lower import Lowered, Wired
 from compiler.ops import Mismatch, NamedOp, Op, Signature
-from compiler.ops.base import dims
+from compiler.ops.base import dims, require_numbers
 from compiler.ops.functions.base import Function
 from compiler.settings import MaybePositiveInt, PositiveInt, Settings, non_defaults
 from compiler.spec.layers import find_op
@@ -182,6 +182,7 @@ def _signature(
     precision: str,
 ) -> Signature | None:
     try:
+        require_numbers(op, inputs.values())
         signature = op.signature(inputs, precision)
     except Mismatch as mismatch:
         if mismatch.code == "E401":

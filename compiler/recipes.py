@@ -40,7 +40,8 @@ class _Layer:
         """The activation that it ends with, where it has one: of an op that is one, its name in small letters."""
         if self.op in ("ELU", "LeakyReLU", "PReLU", "ReLU", "Softmax"):
             return self.op.lower()
-        return self.args.get("activation")
+        named = self.args.get("activation")
+        return str(cast("Mapping[str, object]", named)["op"]).lower() if isinstance(named, Mapping) else named
 
     @property
     def place(self) -> Place | None:

@@ -17,7 +17,7 @@ from compiler.expand.sharing import find, twin
 from compiler.ops import OPS
 from compiler.spec.environment import Environment, Unevaluated, compute
 from compiler.spec.expression import is_expression
-from compiler.spec.layers import STRUCTURAL, find_op
+from compiler.spec.layers import STRUCTURAL, find_op, unknown_hint
 from compiler.spec.located import Leaf, Map, plain
 from compiler.spec.model import BlockSpec, LayerSpec, ModelSpec, PatchSpec, empty_map, string
 
@@ -165,7 +165,7 @@ class Expander:
         op = string(tree)
         notes = tree.notes if isinstance(tree, Leaf) else ()
         if op is None or (op not in blocks and op not in STRUCTURAL and find_op(op) is None):
-            hint = did_you_mean(op, (*OPS, *blocks)) if op else None
+            hint = unknown_hint(op, (*OPS, *blocks)) if op else None
             self.diagnostics.report(
                 "E102", f"unknown op {plain(tree)!r}", tree.place, hint=hint, trail=trail, notes=notes
             )

@@ -26,10 +26,13 @@ class Refused(Exception):
         super().__init__("; ".join(message for _, message, _ in reasons))
 
 
-_OUR_OWN: Mapping[str, frozenset[str]] = {
+_FOLLOWS: Mapping[str, frozenset[str]] = {
+    "IntegerLookup": frozenset(["vocabulary_size"]),
     "LayerScale": frozenset(["projection_dim"]),  # keras.applications' own; the number of channels tells it
+    "StringLookup": frozenset(["vocabulary_size", "oov_method"]),  # the method is one for integers
+    "TextVectorization": frozenset(["vocabulary_size"]),
 }
-"""Layers that are no public ones of Keras, and what their configs have besides our arguments."""
+"""What layers' configs have besides our arguments, and what follows from those or says nothing."""
 
 
 def op_of(entry: Entry) -> type[Op]:
@@ -62,7 +65,10 @@ def op_of(entry: Entry) -> type[Op]:
 _KERAS = ("keras.src.layers.", "keras.src.applications.")
 """Where Keras's own layers are, the public ones and those of its networks."""
 
-TRAINING = ("AugMix", "AutoContrast", "CenterCrop", "Equalization", "RandAugment", "Resizing", "Solarization", "Random")
+TRAINING = (
+    *("AugMix", "AutoContrast", "CenterCrop", "ContrastLimited", "CutMix", "Equalization", "MaxNumBoundingBoxes"),
+    *("MixUp", "Pipeline", "RandAugment", "Random", "Resizing", "Solarization"),
+)
 """How the layers are called whose call takes `training=True` by default, which Keras then writes down."""
 
 _OPERATIONS = "keras.src.ops."
@@ -106,7 +112,7 @@ def _as_declared(cls: type[Op], found: Mapping[str, object], precision: str) -> 
     kept: dict[str, object] = {}
     for name, value in found.items():
         field = cls.model_fields.get(name)
-        if field is None and (value is None or value is False or name in _OUR_OWN.get(cls.__name__, ())):
+        if field is None and (value is None or value is False or name in _FOLLOWS.get(cls.__name__, ())):
             continue  # an argument that we do not know, and that is off
         default = field.default if field else None
         if name == "axis" and value == []:
@@ -158,5 +164,6 @@ def _inner(value: object, precision: str) -> object:
     nested = dict(cast(Mapping[str, object], value)) if isinstance(value, Mapping) else {}
     if nested.get("zero_output_for_mask") == nested.get("return_sequences"):
         nested.pop("zero_output_for_mask", None)  # as Bidirectional sets it; without a mask it says nothing
-    cls = find_op(str(nested.pop("op"))) if "op" in nested else None
+    op = str(nested.pop("op", ""))
+    cls = OPS.get(op) or find_op(op)  # a cell is no layer by itself, but stands inside one
     return cast(object, value) if cls is None else {"op": cls.__name__, **_as_declared(cls, nested, precision)}

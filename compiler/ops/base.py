@@ -31,7 +31,9 @@ INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uin
 POLICIES = {"mixed_float16": "float16", "mixed_bfloat16": "bfloat16"}
 """Keras's mixed policies and the dtype that they compute in."""
 
-OPS = Registry()
+Arity = Literal["one", "many", "named", "cell"]
+
+OPS: Registry = Registry()
 """Every declared layer, by its own name and by Keras's aliases."""
 
 
@@ -81,9 +83,10 @@ class Op(Settings):
 
     Class attributes:
         keras: where Keras has it; its own name in `keras.layers` by default.
-        arity: `one` tensor, `many` (a list of them), or named ones (`named`).
+        arity: `one` tensor, `many` (a list of them), named ones (`named`); a `cell` is no layer by itself.
         least: how many a list must have.
         keeps_integers: whether integers and booleans pass unchanged, as in layers that only move values.
+        takes_strings: whether it does something with strings, apart from moving them.
         call_arguments: fields that go into the call instead of the constructor.
         extras: fields of ours, which Keras never sees.
     """
@@ -91,8 +94,9 @@ class Op(Settings):
     noun: ClassVar[str] = "argument"
     keras: ClassVar[str]
     aliases: ClassVar[tuple[str, ...]] = ()
-    arity: ClassVar[Literal["one", "many", "named"]]
+    arity: ClassVar[Arity]
     keeps_integers: ClassVar[bool] = False
+    takes_strings: ClassVar[bool] = False
     call_arguments: ClassVar[tuple[str, ...]] = ()
     extras: ClassVar[tuple[str, ...]] = ()
     least: ClassVar[int] = 2
@@ -157,7 +161,7 @@ def _untrainable(value: object) -> object:
 class UnaryOp(Op, abstract=True):
     """Abstract: one tensor in, one out."""
 
-    arity: ClassVar[Literal["one", "many", "named"]] = "one"
+    arity: ClassVar[Arity] = "one"
 
     @abstractmethod
     def infer(self, x: Shape) -> Shape:
@@ -179,9 +183,14 @@ class UnaryOp(Op, abstract=True):
         """Suspicions about an input of shape `x`."""
         return ()
 
+    def activated(self, y: Shape) -> Shape:
+        """What an activation of the layer sees, where `y` comes out."""
+        return y
+
     def signature(self, inputs: Mapping[str, TensorType], precision: str) -> Signature:
         (x,) = inputs.values()
         y = self.infer(x.shape)
+        require_activation(self, self.activated(y), precision)
         known = None not in x.shape and None not in y
         return Signature(
             output=TensorType(y, self.output_dtype([x.dtype], precision)),
@@ -191,10 +200,27 @@ class UnaryOp(Op, abstract=True):
         )
 
 
+def require_activation(op: Op, y: Shape, precision: str) -> None:
+    """Raise what the layers in the activations of `op` say of a step's output `y`; E107 where they compute elsewise."""
+    dtype = op.output_dtype(["float32"], precision)
+    for name in ("activation", "recurrent_activation"):
+        activation = getattr(op, name, None)
+        if not isinstance(activation, Op):
+            continue
+        what = f"has the {name} {type(activation).__name__!r}"
+        if (own := activation.output_dtype(["float32"], precision)) != dtype:
+            message = f"{what}, which computes in {own} and not in {dtype}"
+            raise Mismatch("E107", message, hint=f"give it the layer's dtype: {op.dtype or precision}", argument=name)
+        try:
+            activation.signature({"0": TensorType(y, dtype)}, precision)
+        except Mismatch as fault:
+            raise Mismatch(fault.code, f"{what}, which {fault.message}", hint=fault.hint, argument=name) from None
+
+
 class MergeOp(Op, abstract=True):
     """Abstract: a list of two or more tensors in, one out. No weights."""
 
-    arity: ClassVar[Literal["one", "many", "named"]] = "many"
+    arity: ClassVar[Arity] = "many"
     keeps_integers: ClassVar[bool] = True
 
     @abstractmethod
@@ -226,7 +252,7 @@ class NamedOp(Op, abstract=True):
         listed: whether Keras takes them as one list, in order.
     """
 
-    arity: ClassVar[Literal["one", "many", "named"]] = "named"
+    arity: ClassVar[Arity] = "named"
     operands: ClassVar[tuple[str, ...]]
     required: ClassVar[int]
     listed: ClassVar[bool] = False
@@ -282,13 +308,18 @@ REFUSED = {
 """Keras layers that no model file may name, with the reason."""
 
 
-def _check_layer(value: object, name: str) -> object:
+def inner_op(value: object, name: str, what: str) -> Op:
+    """The op that stands as `value` in the argument `name`: a name, or {op: NAME, ...}.
+
+    Args:
+        what: what the argument takes, in words: "a layer".
+    """
     if isinstance(value, Op):
         return value
     arguments: dict[str, object] = dict(value) if isinstance(value, Mapping) else {}  # pyright: ignore[reportUnknownArgumentType]  # any mapping
     op = arguments.pop("op", None) if isinstance(value, Mapping) else value
     if not isinstance(op, str):
-        raise field_error("E106", f"{name!r} must be a layer: a name or {{op: NAME, ...}} (got {shown(value)})")  # pyright: ignore[reportUnknownArgumentType]  # any value
+        raise field_error("E106", f"{name!r} must be {what}: a name or {{op: NAME, ...}} (got {shown(value)})")  # pyright: ignore[reportUnknownArgumentType]  # any value
     path = ("op",) if isinstance(value, Mapping) else ()
     if op in REFUSED:
         raise nested_error([Problem(path, "E103", f"{op!r} is refused: {REFUSED[op]}")])
@@ -302,8 +333,27 @@ def _check_layer(value: object, name: str) -> object:
         raise nested_error(error.problems) from None
 
 
+def _check_layer(value: object, name: str) -> object:
+    op = inner_op(value, name, "a layer")
+    if op.arity == "cell":
+        raise field_error("E107", f"{name!r} must be a layer (got {type(op).__name__!r}, a cell)", cell_hint(op.keras))
+    return op
+
+
+def cell_hint(keras: str) -> str:
+    """How a cell becomes a layer."""
+    return f"{{op: RNN, cell: {{op: {keras.rpartition('.')[2]}, ...}}}}"
+
+
 Nested = Annotated[Op, Annotation(_check_layer, lambda: {"$ref": "#/$defs/layer"})]
 """A field that takes a layer, as `Bidirectional(layer=...)` does."""
+
+
+def require_numbers(op: Op, inputs: Iterable[TensorType]) -> None:
+    """Raise E412 where strings enter an op that does nothing with them."""
+    if not (op.takes_strings or op.keeps_integers) and any(x.dtype == "string" for x in inputs):
+        hint = "put a StringLookup, a TextVectorization or a Hashing before it"
+        raise Mismatch("E412", "needs numbers (got string)", hint=hint)
 
 
 # --- arithmetic of shapes --------------------------------------------------------------------

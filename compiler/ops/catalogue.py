@@ -8,32 +8,20 @@ import json
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, cast
 
 from pydantic import create_model
 
 from compiler.ir import TensorType
-from compiler.ops.base import Op, Signature
+from compiler.ops.base import Arity, Op, Signature
 
 FILE = Path(__file__).with_name("catalogue.json")
 
 LEFT_OUT = {
-    "CutMix": "it mixes labels too, and labels do not pass through a model",
-    "GRUCell": "a cell is no layer by itself: use GRU",
-    "HashedCrossing": "it takes a pair of inputs and gives no gradient: cross the columns in the data",
-    "InputLayer": "inputs stand under `input` or `inputs`",
-    "InputSpec": "it is no layer",
-    "LSTMCell": "a cell is no layer by itself: use LSTM",
-    "Layer": "it is abstract",
-    "MaxNumBoundingBoxes": "bounding boxes do not pass through a model",
-    "MixUp": "it mixes labels too, and labels do not pass through a model",
-    "Pipeline": "write the layers in a block, or as a `sequence`",
-    "RNN": "it takes a cell, which is Python: use LSTM, GRU or SimpleRNN",
-    "SimpleRNNCell": "a cell is no layer by itself: use SimpleRNN",
-    "StackedRNNCells": "cells are no layers: write the recurrent layers one after another",
-    "StringLookup": "it takes strings: encode them in the data",
-    "TextVectorization": "it takes strings: encode them in the data",
-    "Wrapper": "it is abstract",
+    "InputLayer": "inputs are declared under 'input' or 'inputs'",
+    "InputSpec": "it is no layer, but what layers say of their inputs",
+    "Layer": "it is abstract: a layer of your own is a plugin",
+    "Wrapper": "it is abstract: Bidirectional, TimeDistributed and SpectralNormalization are wrappers",
 }
 """Public classes of `keras.layers` that are neither declared nor in the catalogue, with the reason."""
 
@@ -41,7 +29,7 @@ LEFT_OUT = {
 class Opaque(Op, abstract=True):
     """Abstract: a Keras layer that only Keras can say the output of; one tensor in."""
 
-    arity: ClassVar[Literal["one", "many", "named"]] = "one"
+    arity: ClassVar[Arity] = "one"
 
     def signature(self, inputs: Mapping[str, TensorType], precision: str) -> Signature:
         return Signature(output=None, weights=(), flops=None)

@@ -104,7 +104,7 @@ class Sliding(UnaryOp, abstract=True):
         return (self.use_bias + (self.activation is not None)) * elements(y)
 
 
-def _strides_with_dilation(op: Sliding) -> Iterable[Mismatch]:
+def strides_with_dilation(op: Sliding) -> Iterable[Mismatch]:
     if max(each(op.strides, op.rank)) > 1 and max(each(op.dilation_rate, op.rank)) > 1:
         strides, dilation = by_x(each(op.strides, op.rank)), by_x(each(op.dilation_rate, op.rank))
         yield Mismatch(
@@ -126,7 +126,7 @@ class _Conv(Sliding, Filters, abstract=True):
     lora_alpha: MaybePositiveInt = None
 
     def check(self) -> Iterable[Mismatch]:
-        yield from _strides_with_dilation(self)
+        yield from strides_with_dilation(self)
         if self.filters % self.groups:
             message = f"has {self.filters} filters, which do not divide into {self.groups} groups"
             yield Mismatch("E407", message, argument="groups")
@@ -203,7 +203,7 @@ class _ConvTranspose(Sliding, Filters, abstract=True):
     kernel_constraint: MaybeConstraint = None
 
     def check(self) -> Iterable[Mismatch]:
-        yield from _strides_with_dilation(self)
+        yield from strides_with_dilation(self)
         if self.output_padding is None:
             return
         extra, strides = each(self.output_padding, self.rank), each(self.strides, self.rank)

@@ -1,4 +1,4 @@
-"""Inputs, Dense and its like: layers over the last axis, embeddings, and what passes tensors on.
+"""Inputs, Dense and its like: layers over the last axis, and what passes tensors on.
 
 FLOPs: two for a multiply-add, one for a bias; activations inside a layer are left out, and so are LoRA's
 factors, which can be multiplied into the kernel.
@@ -6,10 +6,10 @@ factors, which can be multiplied into the kernel.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 from compiler.ir import Shape, TensorType, Weight
-from compiler.ops.base import FLOATS, INTEGERS, Mismatch, Op, Signature, UnaryOp, elements, known
+from compiler.ops.base import FLOATS, INTEGERS, Arity, Mismatch, Op, Signature, UnaryOp, elements, known
 from compiler.ops.equation import Shapes, check_bias, parse, solve
 from compiler.ops.objects import Activation, Initializer, MaybeConstraint, MaybeRegularizer
 from compiler.settings import (
@@ -26,9 +26,6 @@ from compiler.settings import (
 )
 
 _INPUT_DTYPES = (*FLOATS, *INTEGERS, "bool", "string")
-
-_EXACT = {"bfloat16": 2**8, "float16": 2**11, "float32": 2**24}
-"""Up to where a dtype tells all integers apart."""
 
 
 def _is_dim(value: object) -> bool:
@@ -69,7 +66,7 @@ class Input(Op):
     """What enters the model: one sample's shape, null where a dimension varies; float32 unless `dtype` says else."""
 
     keras: ClassVar[str] = "keras.Input"
-    arity: ClassVar[Literal["one", "many", "named"]] = "one"
+    arity: ClassVar[Arity] = "one"
     trainable: ClassVar[bool] = True  # pyright: ignore[reportIncompatibleVariableOverride]  # keras.Input has no such argument
     activity_regularizer: ClassVar[None] = None  # pyright: ignore[reportIncompatibleVariableOverride]  # nor this one
 
@@ -97,7 +94,7 @@ def require_float(x: TensorType) -> None:
         raise Mismatch("E412", f"needs floating-point numbers (got {x.dtype})", hint=hint)
 
 
-def _lora_conflict(rank: int | None, constraint: object, argument: str) -> Iterable[Mismatch]:
+def lora_conflict(rank: int | None, constraint: object, argument: str) -> Iterable[Mismatch]:
     if rank is not None and constraint is not None:
         yield Mismatch("E107", f"'lora_rank' does not go with {argument!r}", argument=argument)
 
@@ -121,7 +118,7 @@ class Dense(UnaryOp):
     lora_alpha: MaybePositiveInt = None
 
     def check(self) -> Iterable[Mismatch]:
-        return _lora_conflict(self.lora_rank, self.kernel_constraint, "kernel_constraint")
+        return lora_conflict(self.lora_rank, self.kernel_constraint, "kernel_constraint")
 
     def infer(self, x: Shape) -> Shape:
         if not x:
@@ -163,7 +160,7 @@ class EinsumDense(UnaryOp):
     lora_alpha: MaybePositiveInt = None
 
     def check(self) -> Iterable[Mismatch]:
-        yield from _lora_conflict(self.lora_rank, self.kernel_constraint, "kernel_constraint")
+        yield from lora_conflict(self.lora_rank, self.kernel_constraint, "kernel_constraint")
         try:
             equation = parse(self.equation)
             if self.bias_axes is not None:
@@ -197,45 +194,6 @@ class EinsumDense(UnaryOp):
             check_bias(equation, self.bias_axes)
         sizes = (self.output_shape,) if isinstance(self.output_shape, int) else self.output_shape
         return solve(equation, self.bias_axes, sizes, x)
-
-
-class Embedding(UnaryOp):
-    """A learned vector for each index below `input_dim`; indices may come as floats, which Keras casts to integers."""
-
-    input_dim: PositiveInt
-    output_dim: PositiveInt
-    embeddings_initializer: Initializer = "random_uniform"
-    embeddings_regularizer: MaybeRegularizer = None
-    embeddings_constraint: MaybeConstraint = None
-    mask_zero: Bool = False
-    lora_rank: MaybePositiveInt = None
-    lora_alpha: MaybePositiveInt = None
-
-    def check(self) -> Iterable[Mismatch]:
-        return _lora_conflict(self.lora_rank, self.embeddings_constraint, "embeddings_constraint")
-
-    def signature(self, inputs: Mapping[str, TensorType], precision: str) -> Signature:
-        (x,) = inputs.values()
-        exact = _EXACT.get(x.dtype)
-        if exact is not None and self.input_dim > exact + 1:
-            raise Mismatch(
-                "E412",
-                f"needs integers: {x.dtype} mixes up indices above {exact}, and 'input_dim' is {self.input_dim}",
-                hint="give the input dtype: int32",
-            )
-        return super().signature(inputs, precision)
-
-    def infer(self, x: Shape) -> Shape:
-        return (*x, self.output_dim)
-
-    def weights(self, x: Shape) -> Iterable[Weight]:
-        yield Weight("embeddings", (self.input_dim, self.output_dim), trainable=self.lora_rank is None)
-        if self.lora_rank is not None:
-            yield Weight("lora_embeddings_a", (self.input_dim, self.lora_rank))
-            yield Weight("lora_embeddings_b", (self.lora_rank, self.output_dim))
-
-    def flops(self, x: Shape, y: Shape) -> int:
-        return 0
 
 
 class Identity(UnaryOp):

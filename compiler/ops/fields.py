@@ -6,8 +6,9 @@ becomes its number, so that `kernel_size: [3, 3]` and `kernel_size: 3` are one v
 
 from typing import Annotated
 
+from compiler.errors import shown
 from compiler.ir import Shape
-from compiler.settings import Annotation, choice, is_int, is_list_of, rule
+from compiler.settings import Annotation, choice, field_error, is_bool, is_int, is_list_of, rule
 
 Size = int | tuple[int, ...]
 """What a field of sizes holds once validated."""
@@ -76,3 +77,16 @@ def joined(spatial: Shape, channels: int | None, data_format: str | None) -> Sha
 def by_x(numbers: Shape | tuple[int, ...]) -> str:
     """Sizes as messages write them: 3x3."""
     return "x".join("?" if number is None else str(number) for number in numbers)
+
+
+def only_false(hint: str) -> Annotation:
+    """Annotation for a field of Keras that makes no sense in a model file unless it is false."""
+
+    def check(value: object, name: str) -> object:
+        if not is_bool(value):
+            raise field_error("E106", f"{name!r} must be false (got {shown(value)})")
+        if value:
+            raise field_error("E107", f"{name!r} must be false (got {shown(value)})", hint)
+        return value
+
+    return Annotation(check, lambda: {"const": False})

@@ -14,8 +14,8 @@ from compiler.ops.axes import Axes, MaybeAxes, axis_index, axis_indices
 from compiler.ops.base import Mismatch, Signature, UnaryOp, dims, elements, known
 from compiler.ops.core import FloatOp, require_float
 from compiler.ops.objects import Initializer, MaybeConstraint, MaybeRegularizer
-from compiler.ops.recurrent import Wrapper
 from compiler.ops.statistics import Clips, MaybeNumbers, flat, numbers_shape
+from compiler.ops.wrappers import Wrapper
 from compiler.settings import Bool, Int, PositiveInt, PositiveNumber, Rate, is_int, rule
 
 

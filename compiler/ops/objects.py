@@ -6,11 +6,13 @@ A name (`he_normal`, `HeNormal`) or the form of a layer (`{op: HeNormal, seed: 1
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from importlib import import_module
+from typing import Annotated, Any, ClassVar, Literal, cast
 
 from compiler.errors import did_you_mean, shown
 from compiler.settings import (
     Annotation,
+    Bool,
     Fraction,
     InvalidSettings,
     MaybeInt,
@@ -108,16 +110,54 @@ def _shortest(kind: Kind, record: KerasObject) -> object:
     return _snake(type(record).__name__) if by_name else record
 
 
+def _named(value: object) -> object:
+    """The `op` of a mapping; anything else as it is."""
+    return cast("Mapping[str, object]", value).get("op") if isinstance(value, Mapping) else value
+
+
 def _check_activation(value: object, name: str) -> object:
     if value is None or (isinstance(value, str) and value in ACTIVATIONS):
         return value
+    op = _named(value)
+    if isinstance(op, Settings) or (isinstance(op, str) and op in (*ACTIVATION_LAYERS, *_WITH_WEIGHTS)):
+        return _activation_layer(value, name)
+    if isinstance(op, str) and op is not value:
+        hint = did_you_mean(op, ACTIVATION_LAYERS) or f"one of {', '.join(ACTIVATION_LAYERS)}, or a bare name"
+        raise nested_error([Problem(("op",), "E108", f"unknown activation {op!r}", hint)])
     if not isinstance(value, str):
         raise field_error("E106", f"{name!r} must be the name of an activation or null (got {shown(value)})")
     hint = "it halves its last axis: write two Dense layers and a Multiply" if value == "glu" else None
-    raise field_error("E108", f"unknown activation {value!r}", hint or did_you_mean(value, ACTIVATIONS))
+    meant = did_you_mean(value, ACTIVATIONS) or did_you_mean(value, ACTIVATION_LAYERS)
+    raise field_error("E108", f"unknown activation {value!r}", hint or meant)
 
 
-Activation = Annotated[str | None, Annotation(_check_activation, lambda: {"enum": [*ACTIVATIONS, None]})]
+def _activation_layer(value: object, name: str) -> object:
+    """An activation that is a layer, without weights: Keras would not find those."""
+    base = import_module("compiler.ops.base")  # which imports this file
+    op = base.inner_op(value, name, _ACTIVATION)
+    if type(op).__name__ in ACTIVATION_LAYERS:
+        return op
+    hint = "leave the activation out, and put it after the layer" if type(op).__name__ in _WITH_WEIGHTS else None
+    message = f"{name!r} must be an activation without weights (got {type(op).__name__!r})"
+    raise field_error("E107", message, hint)
+
+
+ACTIVATION_LAYERS = ("ELU", "LeakyReLU", "ReLU", "Softmax")
+"""Layers that an activation may be, for the sake of their arguments."""
+
+_WITH_WEIGHTS = ("PReLU",)
+_ACTIVATION = "the name of an activation, {op: LeakyReLU, ...} or its like, or null"
+
+Activation = Annotated[
+    str | Settings | None,
+    Annotation(
+        _check_activation,
+        lambda: {"anyOf": [{"enum": [*ACTIVATIONS, None]}, {"$ref": "#/$defs/activation"}]},
+        _ACTIVATION,
+    ),
+]
+"""A name, or an op that stands for one."""
+
 Initializer = Annotated[str | KerasObject, _named_object("initializer", none=False)]
 MaybeInitializer = Annotated[str | KerasObject | None, _named_object("initializer", none=True)]
 MaybeRegularizer = Annotated[KerasObject | None, _named_object("regularizer", none=True)]
@@ -125,6 +165,16 @@ MaybeConstraint = Annotated[KerasObject | None, _named_object("constraint", none
 
 _AXES = rule("an integer or a list of integers", lambda v: is_int(v) or is_list_of(is_int)(v), none=True)
 _Axes = Annotated[int | list[int] | None, _AXES]
+
+
+WINDOWS = (
+    "hann", "hamming", "bartlett", "barthann", "blackman", "blackmanharris", "bohman", "boxcar", "cosine", "flattop",
+    "lanczos", "nuttall", "parzen", "triang", "tukey",
+)  # fmt: skip
+"""Those of `scipy.signal.windows` that need no argument."""
+
+Window = Annotated[str | None, choice(*WINDOWS, none=True)]
+Scaling = Annotated[str | None, choice("density", "spectrum", none=True)]
 
 
 class _Random(KerasObject):
@@ -224,6 +274,15 @@ class Orthogonal(KerasObject, kind="initializer", aliases=("OrthogonalInitialize
 
     gain: Number = 1.0
     seed: MaybeInt = None
+
+
+class STFT(KerasObject, kind="initializer", aliases=("STFTInitializer",)):
+    """The `side` of a short-time Fourier transform, for kernels of shape (frame, 1, frequencies)."""
+
+    side: Annotated[str, choice("real", "imag")] = "real"
+    window: Window = "hann"
+    scaling: Scaling = "density"
+    periodic: Bool = False
 
 
 class L1(KerasObject, kind="regularizer"):

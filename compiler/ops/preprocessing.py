@@ -1,12 +1,25 @@
-"""Layers that prepare images: scale, size and crop. What changes them at random stands in `augmentation`."""
+"""Layers that prepare images: scale, size and crop, and pipelines. Random ones stand in `augmentation`."""
 
-from collections.abc import Iterable
-from typing import Annotated
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Annotated, ClassVar
 
-from compiler.ir import Shape
-from compiler.ops.base import Mismatch, UnaryOp, dims, elements, require_rank
+from compiler.errors import shown
+from compiler.ir import Shape, TensorType
+from compiler.ops.base import Mismatch, Op, Signature, UnaryOp, dims, elements, require_numbers, require_rank
 from compiler.ops.fields import DataFormat, joined, split
-from compiler.settings import Bool, Number, PositiveInt, choice, is_list_of, is_number, rule
+from compiler.ops.nesting import about, at_index, inside, nested
+from compiler.settings import (
+    Annotation,
+    Bool,
+    Number,
+    PositiveInt,
+    choice,
+    field_error,
+    is_list_of,
+    is_number,
+    rule,
+)
 
 Numbers = Annotated[
     float | tuple[float, ...],
@@ -80,3 +93,57 @@ class Resizing(Resized):
         if self.interpolation == "area":
             return 2 * elements(x)
         return 2 * _TAPS[self.interpolation] * elements(y)
+
+
+def _check_layers(value: object, name: str) -> object:
+    if not isinstance(value, (list, tuple)) or not value:
+        raise field_error("E106", f"{name!r} must be a list of layers (got {shown(value)})")  # pyright: ignore[reportUnknownArgumentType]  # any value
+    items: list[object] = list(value)  # pyright: ignore[reportUnknownArgumentType]  # any list
+    return tuple(at_index(i, lambda item=item: nested.check(item, name)) for i, item in enumerate(items))
+
+
+class Pipeline(UnaryOp):
+    """Layers one after another, as one layer."""
+
+    trainable: ClassVar[bool] = True  # pyright: ignore[reportIncompatibleVariableOverride]  # Keras has no such argument
+    dtype: ClassVar[None] = None  # pyright: ignore[reportIncompatibleVariableOverride]  # nor this one
+    activity_regularizer: ClassVar[None] = None  # pyright: ignore[reportIncompatibleVariableOverride]  # nor this one
+    takes_strings: ClassVar[bool] = True
+
+    layers: Annotated[
+        tuple[Op, ...],
+        Annotation(
+            _check_layers,
+            lambda: {"type": "array", "items": {"$ref": "#/$defs/layer"}, "minItems": 1},
+            "a list of layers",
+        ),
+    ]
+
+    def check(self) -> Iterable[Mismatch]:
+        for layer in self.layers:
+            if layer.arity != "one" or type(layer).__name__ == "Input":
+                message = f"needs layers with one input (got {type(layer).__name__!r})"
+                yield Mismatch("E107", message, argument="layers")
+            for fault in layer.check():
+                yield about(layer, fault, "layers")
+
+    def infer(self, x: Shape) -> Shape:
+        raise NotImplementedError("its signature goes through its layers")
+
+    def signature(self, inputs: Mapping[str, TensorType], precision: str) -> Signature:
+        (x,) = inputs.values()
+        parts: list[Signature] = []
+        for layer in self.layers:
+            require_numbers(layer, [x])
+            parts.append(inside(layer, x, precision, "layers"))
+            output = parts[-1].output
+            if output is None:
+                return replace(parts[-1], flops=None)
+            x = output
+        flops = [part.flops for part in parts]
+        return Signature(
+            output=x,
+            weights=tuple(weight for part in parts for weight in part.weights),
+            flops=None if None in flops else sum(count or 0 for count in flops),
+            warnings=tuple(warning for part in parts for warning in part.warnings),
+        )

@@ -25,11 +25,15 @@ FAMILIES: dict[str, str] = {
         "RandomShear RandomTranslation RandomZoom"
     ),
     "batch_renormalization": "BatchRenormalization",
+    "cells": "GRUCell LSTMCell SimpleRNNCell StackedRNNCells",
     "conv": (
         "Conv1D Conv1DTranspose Conv2D Conv2DTranspose Conv3D Conv3DTranspose Convolution1D "
         "Convolution1DTranspose Convolution2D Convolution2DTranspose Convolution3D Convolution3DTranspose"
     ),
-    "core": "Dense EinsumDense Embedding Identity Input Masking",
+    "conv_lstm": "ConvLSTM1D ConvLSTM2D ConvLSTM3D",
+    "core": "Dense EinsumDense Identity Input Masking",
+    "embedding": "Embedding ReversibleEmbedding",
+    "encoding": "CategoryEncoding Discretization HashedCrossing Hashing",
     "functions.along": _functions(
         "argsort cumprod cumsum diff flip glu log_softmax normalize roll softmax sort sparsemax"
     ),
@@ -55,6 +59,11 @@ FAMILIES: dict[str, str] = {
     "functions.shapes": _functions(
         "depth_to_space expand_dims moveaxis pad repeat reshape space_to_depth squeeze swapaxes tile transpose"
     ),
+    "images": (
+        "AugMix AutoContrast ContrastLimitedAdaptiveHistogramEqualization CutMix Equalization MaxNumBoundingBoxes "
+        "MixUp RandAugment Solarization"
+    ),
+    "lookup": "IntegerLookup StringLookup TextVectorization",
     "merging": "Add Average Concatenate Dot Maximum Minimum Multiply Subtract",
     "normalization": (
         "BatchNormalization GroupNormalization LayerNormalization Normalization RMSNormalization "
@@ -68,8 +77,8 @@ FAMILIES: dict[str, str] = {
         "GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D MaxPool1D MaxPool2D MaxPool3D MaxPooling1D "
         "MaxPooling2D MaxPooling3D"
     ),
-    "preprocessing": "CenterCrop Rescaling Resizing",
-    "recurrent": "Bidirectional GRU LSTM SimpleRNN TimeDistributed",
+    "preprocessing": "CenterCrop Pipeline Rescaling Resizing",
+    "recurrent": "GRU LSTM RNN SimpleRNN",
     "regularization": (
         "ActivityRegularization AlphaDropout Dropout GaussianDropout GaussianNoise SpatialDropout1D "
         "SpatialDropout2D SpatialDropout3D"
@@ -82,7 +91,9 @@ FAMILIES: dict[str, str] = {
     "separable": (
         "DepthwiseConv1D DepthwiseConv2D SeparableConv1D SeparableConv2D SeparableConvolution1D SeparableConvolution2D"
     ),
+    "spectrogram": "MelSpectrogram STFTSpectrogram",
     "stochastic_depth": "StochasticDepth",
+    "wrappers": "Bidirectional TimeDistributed",
 }
 """By file of this package, the layers that it declares, with Keras's aliases: the registration of a shipped op."""
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from compiler.errors import Diagnostics, Place, did_you_mean
 from compiler.ops import OPS, REFUSED
-from compiler.ops.base import Op
+from compiler.ops.base import Op, cell_hint
+from compiler.ops.catalogue import LEFT_OUT, opaque
 from compiler.ops.catalogue import names as catalogue_names
-from compiler.ops.catalogue import opaque
 from compiler.spec.expression import is_expression
 from compiler.spec.form import has, known_keys, mapping
 from compiler.spec.located import Leaf, Map, Seq, Tree, trap_hint
@@ -25,8 +25,28 @@ STRUCTURAL: Mapping[str, tuple[str, ...]] = {
 
 
 def find_op(name: str) -> type[Op] | None:
-    """The layer class that `name` means: a declared one, or one of the catalogue."""
-    return OPS.get(name) or (None if name in REFUSED else opaque(name))
+    """The layer class that `name` means: a declared one, or one of the catalogue. A cell is no layer by itself."""
+    found = OPS.get(name) or (None if name in REFUSED else opaque(name))
+    return None if found is not None and found.arity == "cell" else found
+
+
+def unknown_hint(name: str, known: Iterable[str]) -> str | None:
+    """What to write in the place of an op that is none: what a name of Keras's means, or one of `known`."""
+    if name == "Input":
+        return "inputs are declared under 'input' or 'inputs'"
+    cell = OPS.get(name)
+    if cell is not None and cell.arity == "cell":
+        return f"a cell is no layer by itself: {cell_hint(cell.keras)}"
+    return _left_out(name) or did_you_mean(name, known)
+
+
+def _left_out(name: str) -> str | None:
+    """Why a public layer of Keras, or a function of `keras.ops`, is no op."""
+    if not name.startswith("ops."):
+        return LEFT_OUT.get(name)
+    from compiler.ops.functions import left_out  # only for a fault: it need not be read else
+
+    return left_out.LEFT_OUT.get(name)
 
 
 _PATH = re.compile(r"[A-Za-z0-9_-]{1,100}")
@@ -156,24 +176,13 @@ class LayerParser:
             return
         found = find_op(op)
         if found is None or op == "Input":
-            known = (*OPS, *catalogue_names(), *blocks, *STRUCTURAL)
-            hint = "inputs are declared under 'input' or 'inputs'" if op == "Input" else _hint(op, known)
+            hint = unknown_hint(op, (*OPS, *catalogue_names(), *blocks, *STRUCTURAL))
             self.diagnostics.report("E102", f"unknown op {op!r}", spec.op_place, hint=hint)
             return
         for key in spec.args.entries:
             if key not in found.model_fields:
                 hint = did_you_mean(key, (*found.model_fields, *RESERVED))
                 self.diagnostics.report("E104", f"{op!r} has no argument {key!r}", spec.args.key_place(key), hint=hint)
-
-
-def _hint(op: str, known: Sequence[str]) -> str | None:
-    """Why a function of `keras.ops` is no op, or the name that was meant."""
-    if op.startswith("ops."):
-        from compiler.ops.functions.left_out import LEFT_OUT  # only for a fault: it need not be read else
-
-        if op in LEFT_OUT:
-            return LEFT_OUT[op]
-    return did_you_mean(op, known)
 
 
 def _unknown(tree: Map, where: str) -> LayerSpec:

@@ -22,7 +22,7 @@ _FAMILIES = {
         r"(Scaled)?Add|Average|Concatenate|Dot|Maximum|Minimum|Multiply|Subtract"
         r"|ops\.(add|concatenate|multiply|stack|subtract)"
     ),
-    "dense": r".*Dense|Embedding",
+    "dense": r".*Dense|(Reversible)?Embedding",
     "other": r".*",
 }
 FAMILIES = tuple(_FAMILIES)
@@ -130,10 +130,13 @@ def gist(node: CheckedNode) -> str:
     if args.get("strides") not in (None, 1):
         words.append("/" + _window(args["strides"], node, square=True))
     words += [f"{args['num_heads']} heads"] if "num_heads" in args else []
-    words += [str(args[name]) for name in ("rate", "activation") if args.get(name) is not None]
-    if isinstance(args.get("layer"), Mapping):
-        words.append(str(cast("Mapping[str, object]", args["layer"]).get("op", "")))
+    words += [_word(args[name]) for name in ("rate", "activation", "layer", "cell") if args.get(name) is not None]
     return " ".join(words)
+
+
+def _word(value: object) -> str:
+    """A value as one word: an object by its op."""
+    return str(cast("Mapping[str, object]", value).get("op", "") if isinstance(value, Mapping) else value)
 
 
 def _window(value: object, node: CheckedNode, square: bool = False) -> str:

@@ -4,19 +4,35 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.machinery import ModuleSpec
 from itertools import accumulate
 from pathlib import Path
+from typing import cast
 
 from compiler.ir import CheckedGraph
+from compiler.ops import OPS
 from compiler.targets.python_values import op_class
 
 
 def inlined(graph: CheckedGraph) -> list[ast.stmt]:
     """The classes of all layers that do not come from Keras; an import where a class needs more than Keras."""
-    paths = dict.fromkeys(op_class(checked.node.op).keras for checked in graph)
+    ops = (op for checked in graph for op in (checked.node.op, *_inside(checked.node.args)))
+    paths = dict.fromkeys(op_class(op).keras for op in ops)
     return [_class(path) for path in paths if not path.startswith("keras.")]
+
+
+def _inside(value: object) -> Iterator[str]:
+    """The layers in arguments, at any depth."""
+    if isinstance(value, Mapping):
+        fields = cast("Mapping[str, object]", value)
+        if fields.get("op") in OPS:
+            yield str(fields["op"])
+        for item in fields.values():
+            yield from _inside(item)
+    elif isinstance(value, (list, tuple)):
+        for item in cast("Sequence[object]", value):
+            yield from _inside(item)
 
 
 def _class(path: str) -> ast.stmt:

@@ -13,9 +13,9 @@ from compiler.settings import plain
 from compiler.targets.python_syntax import call, name
 
 _FIRST = {
-    "activation", "axes", "cropping", "dims", "equation", "factor", "filters", "input_dim", "kernel_size", "layer", "n",
-    "output_dim", "output_shape", "padding", "pool_size", "rate", "scale", "shape", "size", "stddev", "target_shape",
-    "units",
+    "activation", "axes", "cell", "cells", "cropping", "dims", "equation", "factor", "filters", "input_dim",
+    "kernel_size", "layer", "layers", "n", "output_dim", "output_shape", "padding", "pool_size", "rate", "scale",
+    "shape", "size", "stddev", "target_shape", "units",
 }  # fmt: skip
 """Arguments that a reader knows by their place, where they stand first."""
 _LAST = ("trainable", "dtype", "activity_regularizer")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from compiler.ops import OPS, NamedOp, Op
 from compiler.ops.functions.base import Function, Tensors
+from compiler.ops.objects import ACTIVATION_LAYERS
 from compiler.spec.layers import STRUCTURAL
 from compiler.spec.model import RESERVED
 from compiler.targets.schema_ops import (
@@ -41,9 +42,10 @@ _SEVERAL: Schema = ref("several-references")
 
 def entries(definitions: Definitions) -> dict[str, Schema]:
     """Definitions of lists of layers and all that stands in them."""
-    layers = {name: cls for name, cls in ops().items() if name != "Input"}
+    layers = {name: cls for name, cls in ops().items() if name != "Input" and cls.arity != "cell"}
+    cells = {name: cls for name, cls in OPS.items() if cls.arity == "cell"}
     bare = {name: cls for name, cls in layers.items() if not required(cls) and _may_lack_from(cls)}
-    nested = {name: cls for name, cls in OPS.items() if name != "Input" and not issubclass(cls, Function)}
+    nested = {name: cls for name, cls in layers.items() if name in OPS and not issubclass(cls, Function)}
     merges = {name: cls for name, cls in OPS.items() if cls.arity == "many"}
     other = {"type": "string", "pattern": r"^(?!ops\.)[^A-Z]", "errorMessage": _UNKNOWN}
     known = enum_of(layers, _UNKNOWN)
@@ -75,20 +77,22 @@ def entries(definitions: Definitions) -> dict[str, Schema]:
         "arguments": {"allOf": definitions.records(layers)},
         "wiring": {"allOf": _wiring(layers)},
         "from": {"anyOf": [ref("references"), mapped(_NAME, minProperties=1)]},
-        "nested": _inside(nested),
-        "merge": _inside(merges),
+        "nested": _inside(nested, ref("arguments")),
+        "merge": _inside(merges, ref("arguments")),
+        "cell": _inside(cells, {"allOf": definitions.records(cells)}),
+        "activation-layer": _inside({name: OPS[name] for name in ACTIVATION_LAYERS}, ref("arguments")),
         **_structural(),
     }
 
 
-def _inside(known: Mapping[str, type[Op]]) -> Schema:
-    """A layer inside of an argument: by its name, or as a mapping without reserved keys."""
+def _inside(known: Mapping[str, type[Op]], arguments: Schema) -> Schema:
+    """A layer inside of an argument: by its name, or as a mapping with its arguments and without reserved keys."""
     bare = {name: cls for name, cls in known.items() if not required(cls)}
     mapping = {
         "type": "object",
         "required": ["op"],
         "properties": {"op": op_names(known, "no such layer here"), **not_reserved()},
-        "allOf": [ref("arguments")],
+        "allOf": [arguments],
     }
     return {"anyOf": [enum_of(bare, _BARE), mapping, EXPRESSION]}
 

@@ -49,6 +49,9 @@ EXPRESSION = ref("expression")
 RESERVED_KEYS: Schema = {f"^({'|'.join(key for key in RESERVED if key != 'share')})$": True}
 """For `patternProperties` of an op's arguments: what the keys may be is said where they can stand."""
 
+_INSIDE = {"#/$defs/layer": "nested", "#/$defs/cell": "cell", "#/$defs/activation": "activation-layer"}
+"""What a field's rule calls an op inside of an argument, and what its definition is called here."""
+
 _NAMES = 8  # an enum of more values is not told in words: editors list it anyway
 _LONG = {repr(ACTIVATIONS[0]): "the name of an activation", repr(FLOATS[0]): "the name of a dtype"}
 
@@ -177,8 +180,8 @@ class Definitions:
 
     def inside(self, schema: Schema) -> Schema:
         """One form of a value: objects and layers have definitions of their own, and the parts of others are opened."""
-        if schema.get("$ref") == "#/$defs/layer":
-            return ref("nested")
+        if "$ref" in schema:
+            return ref(_INSIDE[schema["$ref"]])
         if (kind := kind_of(schema)) is not None:
             return self.object(kind) if "properties" in schema else enum_of(OBJECTS[kind], f"unknown {kind}")
         parts: Schema = {}

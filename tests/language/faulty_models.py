@@ -96,7 +96,7 @@ layers(
     "{op: TimeDistributed, layer: Lambda}",
 )
 layers("alias_of_an_op", "E104", "{op: MaxPool2D, pool: 2}")
-layers("catalogue_argument", "E104", "{op: ConvLSTM2D, filter: 3, kernel_size: 3}")
+layers("conv_lstm_argument", "E104", "{op: ConvLSTM1D, filter: 3, kernel_size: 3}")
 layers("layer_without_op", "E113 E113 E113", "{units: 3, name: head}", "{Dense: {units: 3}}", "{opp: Dense, units: 3}")
 layers("op_is_a_list", "E113", "{op: [Dense], units: 3}")
 layers("refused", "E103 E103", "Lambda", "{op: TorchModuleWrapper, module: x}")

@@ -14,7 +14,7 @@ from compiler.spec.compose import compose
 from compiler.spec.located import Map
 from compiler.spec.overrides import for_hydra
 from compiler.spec.reader import FOREIGN, read_tree
-from tests.language.faulty_functions import CASES
+from tests.language.faulty_objects import CASES
 from tests.pages import ROOT
 
 Golden = Callable[[str, str], None]

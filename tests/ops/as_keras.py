@@ -18,6 +18,8 @@ def keras_value(argument: str, value: object) -> object:
     """`value` of the argument so named: {op: NAME, ...} becomes an object of the kind that the name tells."""
     import keras
 
+    if isinstance(value, list) and argument == "ngrams":
+        return tuple(value)  # the one argument for which Keras takes no list
     if isinstance(value, list):
         return [keras_value(argument, item) for item in value]
     if not (isinstance(value, dict) and "op" in value):

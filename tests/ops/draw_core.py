@@ -106,6 +106,31 @@ def embedding() -> SearchStrategy[Draw]:
     return with_args(args, one(shapes(0, 3), ANY_DTYPE))
 
 
+@st.composite
+def reversible(draw: st.DrawFn) -> Draw:
+    """Look-ups, and the way back from vectors that mostly fit."""
+    size = draw(st.integers(1, 4))
+    needed: dict[str, SearchStrategy[object]] = {
+        "input_dim": st.sampled_from([1, 2, 9, 258]),
+        "output_dim": st.just(size),
+    }
+    rest: dict[str, SearchStrategy[object]] = {
+        **LAYER,
+        **weight("embeddings"),
+        "mask_zero": st.booleans(),
+        "tie_weights": st.booleans(),
+        "reverse_dtype": st.sampled_from([None, "float32"]),
+        "logit_soft_cap": st.sampled_from([None, 30]),
+        "reverse": st.booleans(),
+    }
+    args: dict[str, object] = draw(st.fixed_dictionaries(needed, optional=rest))
+    if not args.get("reverse"):
+        return Draw(args, (draw(shapes(0, 3)),), {"0": draw(ANY_DTYPE)})
+    vectors: SearchStrategy[Shape] = shapes(0, 2).map(lambda shape: (*shape, size))
+    x = draw(mostly(vectors, shapes(0, 2)))
+    return Draw(args, (x,), {"0": draw(mostly(FLOAT, INTEGER))})
+
+
 SIZE = st.one_of(st.none(), st.integers(0, 9))
 
 DRAWS: dict[str, SearchStrategy[Draw]] = {
@@ -119,6 +144,7 @@ DRAWS: dict[str, SearchStrategy[Draw]] = {
     "Dense": dense(),
     "EinsumDense": einsum_dense(),
     "Embedding": embedding(),
+    "ReversibleEmbedding": reversible(),
     "Identity": with_args(optional(dtype=DTYPE), one(shapes(0, 4), ANY_DTYPE)),
     "Masking": with_args(optional(**LAYER, mask_value=st.sampled_from([0.0, -1, 2.5])), one(shapes(0, 4), ANY_DTYPE)),
 }
@@ -151,5 +177,9 @@ STRICTER = {
         "E410": "Keras takes sizes too many, and its symbolic shape is then not that of the run",
     },
     "Embedding": {"E412": "floating-point numbers that mix up indices"},
+    "ReversibleEmbedding": {
+        "E412": "floating-point numbers that mix up indices, and integers on the way back",
+        "E410": "Keras finds out in the run that vectors do not fit",
+    },
     "Masking": {"E403": "Keras would mask along the batch"},
 }

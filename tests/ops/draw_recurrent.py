@@ -75,9 +75,53 @@ def recurrent(name: str) -> SearchStrategy[Draw]:
     return st.builds(Draw, args, SEQUENCE, st.fixed_dictionaries({"0": FLOAT}))
 
 
+CELLS = {"SimpleRNNCell": "SimpleRNN", "LSTMCell": "LSTM", "GRUCell": "GRU"}
+_OF_LAYERS = ("return_sequences", "go_backwards", "unroll", "use_cudnn")
+
+
+def cell_arguments(name: str) -> SearchStrategy[dict[str, object]]:
+    return arguments(CELLS[name]).map(lambda args: {k: v for k, v in args.items() if k not in _OF_LAYERS})
+
+
+def one_cell(*without: str) -> SearchStrategy[dict[str, object]]:
+    def named(name: str) -> SearchStrategy[dict[str, object]]:
+        return cell_arguments(name).map(lambda a: {"op": name, **{k: v for k, v in a.items() if k not in without}})
+
+    return st.sampled_from([*CELLS]).flatmap(named)
+
+
+CELL_LIST: SearchStrategy[object] = st.lists(one_cell(), min_size=1, max_size=3)
+WRONG_CELLS: list[object] = [[], "LSTM", {"op": "Dense", "units": 3}, ["Nonsense"], [{"op": "GRUCell", "units": 0}], 3]
+STEP: SearchStrategy[tuple[Shape, ...]] = mostly(shapes(1), shapes(0, 2)).map(lambda shape: (shape,))
+
+
+def cell(name: str) -> SearchStrategy[Draw]:
+    return st.builds(Draw, cell_arguments(name), STEP, st.fixed_dictionaries({"0": FLOAT}))
+
+
+def stacked() -> SearchStrategy[Draw]:
+    cells = mostly(CELL_LIST, st.sampled_from(WRONG_CELLS))
+    args = st.fixed_dictionaries({"cells": cells}, optional={"dtype": DTYPE})
+    return st.builds(Draw, args, STEP, st.fixed_dictionaries({"0": FLOAT}))
+
+
+def rnn_arguments() -> SearchStrategy[dict[str, object]]:
+    stack = st.builds(lambda cells: {"op": "StackedRNNCells", "cells": cells}, CELL_LIST)
+    cells: SearchStrategy[object] = mostly(st.one_of(one_cell(), CELL_LIST, stack), st.sampled_from(WRONG_CELLS))
+    names = ("return_sequences", "go_backwards", "unroll", "trainable", "dtype")
+    fields = {name: _SHARED[name] for name in names} | {"zero_output_for_mask": st.booleans()}
+    return st.fixed_dictionaries({"cell": cells}, optional=fields)
+
+
 @st.composite
 def bidirectional(draw: st.DrawFn) -> Draw:
     name = draw(st.sampled_from([*_OWN]))
+    if draw(SELDOM):
+        return Draw({"layer": draw(convolutional())}, ((draw(dims()), 5, 2),))
+    if draw(st.booleans()):
+        cell = {"op": "RNN", **draw(rnn_arguments().map(lambda a: {k: v for k, v in a.items() if k != "go_backwards"}))}
+        merge = draw(optional(merge_mode=st.sampled_from(["concat", "sum"])))
+        return Draw({"layer": cell, **merge}, draw(SEQUENCE))
     layer = draw(nested(name, "go_backwards"))
     args: dict[str, object] = {"layer": layer}
     args |= draw(optional(merge_mode=st.sampled_from(["concat", "sum", "mul", "ave"]), dtype=DTYPE))
@@ -89,6 +133,18 @@ def bidirectional(draw: st.DrawFn) -> Draw:
     elif draw(SELDOM):
         args["layer"] = draw(st.sampled_from([{**layer, "go_backwards": True}, {"op": "Dense", "units": 2}]))
     return Draw(args, draw(SEQUENCE))
+
+
+def convolutional() -> SearchStrategy[dict[str, object]]:
+    """A ConvLSTM as the layer of a Bidirectional, and what enters it."""
+    return st.builds(
+        lambda filters, sequences: {
+            "op": "ConvLSTM1D", "filters": filters, "kernel_size": 2, "return_sequences": sequences,
+            "recurrent_initializer": "glorot_normal",
+        },
+        st.integers(1, 3),
+        st.booleans(),
+    )  # fmt: skip
 
 
 def both_ways(layer: dict[str, object]) -> dict[str, object]:
@@ -122,18 +178,27 @@ def time_distributed(draw: st.DrawFn) -> Draw:
 
 DRAWS: dict[str, SearchStrategy[Draw]] = {
     **{name: recurrent(name) for name in _OWN},
+    **{name: cell(name) for name in CELLS},
+    "StackedRNNCells": stacked(),
+    "RNN": st.builds(Draw, rnn_arguments(), SEQUENCE, st.fixed_dictionaries({"0": FLOAT})),
     "Bidirectional": bidirectional(),
     "TimeDistributed": time_distributed(),
 }
 
 DIFFERS = {"Bidirectional": {"weights": "arrays of initial weights have no place in a model file"}}
 
+_ALONE = {"E403": "a cell alone takes steps of any rank, but an RNN gives it (features,)"}
+_UNROLLED = "Keras finds out in the run that it cannot unroll an unknown number of steps"
 _ONE_OUTPUT = "a layer has one output and no state here"
 
 STRICTER = {
-    **{name: {"E107": _ONE_OUTPUT, "E106": "Keras takes 1 for true"} for name in _OWN},
+    **{name: {"E107": _ONE_OUTPUT, "E106": "Keras takes 1 for true", "E411": _UNROLLED} for name in _OWN},
+    "RNN": {"E411": _UNROLLED, "E106": "Keras takes a stack of no cells, and fails when it is called"},
+    "StackedRNNCells": _ALONE | {"E106": "Keras takes a stack of no cells, and fails when it is called"},
+    **dict.fromkeys(CELLS, _ALONE),
     "Bidirectional": {
         "E410": "units that differ pass the symbolic call with a wrong shape",
+        "E411": _UNROLLED,
     },
     "TimeDistributed": {
         "E403": "Keras never looks at the rank of what enters the layer inside",

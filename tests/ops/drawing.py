@@ -68,7 +68,9 @@ def sizes(rank: int, low: int = 1, high: int = 4) -> SearchStrategy[int | list[i
 
 PADDING = st.sampled_from(["valid", "same"])
 DATA_FORMAT = st.sampled_from([None, "channels_last", "channels_first"])
-ACTIVATION = st.sampled_from([None, "relu", "tanh", "softmax"])
+ACTIVATION: SearchStrategy[object] = st.sampled_from(
+    [None, "relu", "tanh", "softmax", {"op": "LeakyReLU", "negative_slope": 0.1}, {"op": "ELU"}, {"op": "Softmax"}]
+)
 INITIALIZER: SearchStrategy[object] = st.sampled_from(
     ["he_normal", "Zeros", {"op": "RandomNormal", "stddev": 0.1, "seed": 1}, {"op": "Constant", "value": 0.5}]
 )

@@ -24,9 +24,6 @@ from tests.ops.as_keras import keras_value
 MISSING: dict[Kind, dict[str, str]] = {
     "initializer": {
         "Initializer": "the abstract base",
-        "STFT": "makes the weights of STFTSpectrogram, whose kernel no other layer has",
-        "STFTInitializer": "alias of STFT",
-        "stft": "alias of STFT",
     },
     "regularizer": {"Regularizer": "the abstract base"},
     "constraint": {"Constraint": "the abstract base"},

@@ -212,7 +212,7 @@ def test_masks_go_on_as_before() -> None:
 def test_what_is_removed_does_nothing_at_inference(op: str) -> None:
     fields = OPS[op].model_fields
     given = {"rate": 0.5, "stddev": 0.5, "factor": 4 if op == "RandomPosterization" else 0.5, "height_factor": 0.5}
-    args = {name: value for name, value in {**given, "width_factor": 0.5}.items() if name in fields}
+    args = {name: value for name, value in {**given, "width_factor": 0.5, "max_number": 2}.items() if name in fields}
     made = layer(op, args, "made")
     shape = {"SpatialDropout1D": (5, 3), "SpatialDropout3D": (4, 4, 4, 3)}.get(op, (6, 6, 3))
     x = np.random.default_rng(0).normal(scale=300, size=(2, *shape)).astype("float32")

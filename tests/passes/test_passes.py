@@ -14,20 +14,17 @@ import pytest
 from compiler.check import check_again
 from compiler.errors import Diagnostics
 from compiler.ir import CheckedGraph, Graph, Node, Operand, Output, graph_text
-from compiler.ops import catalogue
 from compiler.ops.registry import FAMILIES
 from compiler.passes import PASSES, BrokenPass, chosen, run_passes
 from compiler.passes.remove_dropout import AUGMENTATION, TRAINING_ONLY
 from tests.networks import FOLDER, network_graph
 from tests.targets import checked, node
+from tests.undeclared import known_by_name
 
 IMAGE = node("input", "Input", shape=[8, 8, 3])
 CONV = node("conv", "Conv2D", "input", filters=4, kernel_size=3)
 NORM = node("norm", "BatchNormalization", "conv")
 RELU = node("act", "Activation", "norm", activation="relu")
-OPAQUE, *_ = catalogue.names()
-(KNOWN_BY_NAME,) = filter(None, [catalogue.opaque(OPAQUE)])
-REQUIRED: dict[str, Any] = {name: 1 for name, field in KNOWN_BY_NAME.model_fields.items() if field.is_required()}
 
 
 def after(graph: CheckedGraph, passes: str = "inference") -> CheckedGraph:
@@ -94,8 +91,11 @@ def test_a_name_that_no_pass_has() -> None:
 
 
 def test_there_is_a_decision_on_each_layer_that_trains_only() -> None:
-    families = " ".join(FAMILIES[name] for name in ("regularization", "stochastic_depth", "augmentation")).split()
-    assert {*families} - {*TRAINING_ONLY, *AUGMENTATION} == {"RandomCrop"}, "which resizes at inference"
+    families = " ".join(
+        FAMILIES[name] for name in ("regularization", "stochastic_depth", "augmentation", "images")
+    ).split()
+    always = {"RandomCrop", "AutoContrast", "ContrastLimitedAdaptiveHistogramEqualization"}
+    assert {*families} - {*TRAINING_ONLY, *AUGMENTATION} == always, "which do something at inference"
 
 
 # --- what must not be folded ----------------------------------------------------------------------
@@ -127,13 +127,16 @@ def test_there_is_a_decision_on_each_layer_that_trains_only() -> None:
                 node("other", "BatchNormalization", "again"), node("add", "Add", ["norm", "other"])),
         id="calls with two",
     ),
-    pytest.param(
-        checked(IMAGE, node("opaque", OPAQUE, "input", **REQUIRED), replace(CONV, inputs=(Operand("opaque"),)), NORM),
-        id="behind what only Keras knows",
-    ),
 ])  # fmt: skip
 def test_what_would_not_be_exact_stays(graph: CheckedGraph) -> None:
     assert after(graph) == graph
+
+
+def test_nothing_folds_behind_what_only_keras_knows() -> None:
+    with known_by_name({"NewLayer": {"rate": {"required": True}}}):
+        behind = replace(CONV, inputs=(Operand("opaque"),))
+        graph = checked(IMAGE, node("opaque", "NewLayer", "input", rate=0.5), behind, NORM)
+        assert after(graph) == graph
 
 
 def test_calls_of_one_pair_fold_together() -> None:

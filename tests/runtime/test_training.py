@@ -215,6 +215,7 @@ layers:
     merge: Average
     paths: [[{op: Dense, units: 3, activation: softmax}], [{op: Dense, units: 3}, Softmax]]
 """
+FILM = {"shapes": {"": (5, 4)}}
 ACTIVATED = (
     "input: [4]\nlayers: [{op: Dense, units: 3}, {op: Activation, activation: softmax}, {op: Dropout, rate: 0.1}]\n"
 )
@@ -229,6 +230,9 @@ ACTIVATED = (
         (LOGITS, head(3, "log_softmax"), {}),
         (PROBABILITIES, AVERAGED, {}),
         (PROBABILITIES, ACTIVATED, {}),
+        (PROBABILITIES, head(3, "{op: Softmax}"), {}),
+        (PROBABILITIES, "input: [4]\nlayers: [{op: Pipeline, layers: [{op: Dense, units: 3}, Softmax]}]", {}),
+        (LOGITS, "input: [5, 4]\nlayers: [{op: RNN, cell: {op: GRUCell, units: 3, activation: null}}]", FILM),
         ("loss: {op: auto, label_smoothing: 0.1}", head(3), {}),
         ("loss: bce", head(1, "sigmoid"), BINARY),
         ("metrics: [auc]\nbest: {monitor: val.auc}", head(2), BINARY),

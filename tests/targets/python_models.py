@@ -75,8 +75,7 @@ class Recorder:
 
     def run(self, text: str) -> None:
         """Run a module's text with this in Keras's place, and its `build_model`. Any other import fails."""
-        opaque_layers = ("ConvLSTM1D", "Discretization")
-        layers = types.SimpleNamespace(Layer=object, **{op: self.layer(op) for op in (*OPS, *opaque_layers)})
+        layers = types.SimpleNamespace(Layer=object, **{op: self.layer(op) for op in OPS})
         objects = {
             f"{kind}s": types.SimpleNamespace(**{cls.__name__: _object(cls) for cls in known.values()})
             for kind, known in OBJECTS.items()
@@ -167,6 +166,8 @@ def _plain(value: Any, argument: str) -> object:
         return {"op": value.op, **value.args}
     if isinstance(value, Object):
         return value.value
+    if isinstance(value, list):
+        return [_plain(item, f"{argument}_{i}") for i, item in enumerate(value)]
     return plain(value)
 
 

@@ -26,6 +26,14 @@ from tests.ops.test_against_keras import DRAWS, Refusal, built, infer
 from tests.targets import checked, node
 from tests.targets.python_models import Structured, tangled
 from tests.targets.test_python_text import SHIPPED, WRITTEN, written
+from tests.undeclared import undeclared
+
+LAYERS = sorted(
+    name
+    for name in DRAWS
+    if OPS[name].keras.startswith(("keras.layers.", "keras.ops.", "compiler.targets.layers."))
+    and OPS[name].arity != "cell"
+)
 
 LARGE = 1_000_000
 """Parameters from which on a network is built, and not run."""
@@ -111,14 +119,7 @@ def test_shipped_models(name: str) -> None:
     same(graph, numbers=graph.params < LARGE)
 
 
-@pytest.mark.parametrize(
-    "name",
-    sorted(
-        name
-        for name in DRAWS
-        if OPS[name].keras.startswith(("keras.layers.", "keras.ops.", "compiler.targets.layers."))
-    ),
-)
+@pytest.mark.parametrize("name", LAYERS)
 def test_every_declared_op(name: str) -> None:
     """Arguments by place are those that Keras has there."""
     cls = OPS[name]
@@ -153,14 +154,21 @@ def test_frozen_layers() -> None:
     assert [weight.path for weight in build(graph).trainable_weights] == ["head/kernel", "head/bias"]
 
 
+@pytest.fixture
+def newer_keras() -> Iterator[None]:
+    with undeclared("ConvLSTM1D", "ConvLSTM2D", "Discretization"):
+        yield
+
+
+@pytest.mark.usefixtures("newer_keras")
 def test_layers_without_a_declaration() -> None:
     same(
         checked(
             node("input", "Input", shape=[6, 6, 3]),
-            node("lstm", "ConvLSTM1D", "input", filters=2, kernel_size=3, return_sequences=True,
+            node("lstm", "NewConvLSTM1D", "input", filters=2, kernel_size=3, return_sequences=True,
                  kernel_regularizer={"op": "l2", "l2": 0.5}, bias_constraint={"op": "MaxNorm"},
                  kernel_initializer={"op": "RandomNormal", "stddev": 0.5}, recurrent_initializer="zeros"),
-            node("last", "Discretization", "lstm", bin_boundaries=[-0.5, 0.5]),
+            node("last", "NewDiscretization", "lstm", bin_boundaries=[-0.5, 0.5]),
         )
     )  # fmt: skip
 

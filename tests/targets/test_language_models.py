@@ -32,9 +32,11 @@ def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def drawn(kind: TensorType, rows: int) -> np.ndarray:
-    """Random rows of one input; unknown sizes are 5, and integers below 9."""
+    """Random rows of one input; unknown sizes are 5, integers below 9, and strings words of one letter."""
     shape = (rows, *(5 if size is None else size for size in kind.shape))
     random = np.random.default_rng(0)
+    if kind.dtype == "string":
+        return random.choice(list("abc"), shape)
     return (
         random.integers(0, 9, shape).astype(kind.dtype)
         if "int" in kind.dtype

@@ -23,7 +23,7 @@ from compiler.spec.model import BLOCK_KEYS, RESERVED, SECTIONS
 from compiler.spec.parse import PATCH_ACTIONS
 from compiler.spec.reader import FOREIGN, OWN, read_tree
 from compiler.targets.schema import model_schema, schema_text
-from tests.language.faulty_functions import CASES
+from tests.language.faulty_objects import CASES
 from tests.language.test_adding_a_layer_page import MODEL as SWISH
 from tests.language.test_diagnostics import faults_of
 from tests.language.test_errors_page import EXAMPLES
@@ -43,6 +43,7 @@ SEES = {
 UNSEEN = {
     "E208": "through an expression",
     "expression_of_the_wrong_type": "through an expression",
+    "cell_by_an_expression": "through an expression",
     "in_every_copy": "through an expression",
     "in_one_copy_of_each": "through an expression",
     "units_float": "64.0 is an integer in JSON Schema",

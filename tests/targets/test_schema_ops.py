@@ -19,7 +19,6 @@ import tests.ops
 from compiler.ops import OPS, REFUSED, Op
 from compiler.ops.objects import OBJECTS
 from compiler.settings import Annotation, InvalidSettings, Settings, validate
-from compiler.spec.layers import find_op
 from compiler.targets.schema import model_schema
 from compiler.targets.schema_ops import names_by_class, ops, required
 from tests.ops.drawing import Draw
@@ -34,6 +33,7 @@ LOOSER: dict[str, tuple[str, object]] = {
     "Normalization.mean": ("lists of equal lengths at any depth", [[1], [1, 2]]),
     "Reshape.target_shape": ("how often -1 may stand", [-1, -1]),
     "ops.get_item.key": ("the batch comes first and is whole", [1]),
+    "Discretization.bin_boundaries": ("the order of numbers", [1, 0]),
     "GlorotNormal.input_axes": ("its rule has no schema", "x"),
 }
 """Rules that take less than their schema says, each with a value that is between."""
@@ -68,12 +68,15 @@ def least(cls: type[Op]) -> dict[str, object]:
 
 def entry(name: str, **args: object) -> dict[str, object]:
     """A whole entry; two tensors enter where one is not enough."""
-    cls = find_op(name)
-    assert cls is not None
+    cls = KNOWN[name]
     return {"op": name, **({"from": ["a", "b"]} if cls.arity != "one" else {}), **args}
 
 
-@pytest.mark.parametrize("name", sorted(KNOWN))
+LAYERS = {name: cls for name, cls in KNOWN.items() if cls.arity != "cell"}
+CELLS = {name: cls for name, cls in KNOWN.items() if cls.arity == "cell"}
+
+
+@pytest.mark.parametrize("name", sorted(LAYERS))
 def test_an_op_has_its_own_arguments_and_no_other(name: str) -> None:
     whole = entry(name, **least(KNOWN[name]))
     check = checks("layer")
@@ -84,6 +87,19 @@ def test_an_op_has_its_own_arguments_and_no_other(name: str) -> None:
     for argument in required(KNOWN[name]):
         assert not check({key: value for key, value in whole.items() if key != argument})
     assert check(name) is (set(whole) == {"op"})
+
+
+@pytest.mark.parametrize("name", sorted(CELLS))
+def test_a_cell_stands_in_a_cell_alone(name: str) -> None:
+    whole = {"op": name, **least(CELLS[name])}
+    assert checks("cell")(whole)
+    assert not checks("cell")({**whole, "name": "a"})
+    assert not checks("cell")({**whole, "argument": 1})
+    assert not checks("layer")(whole)
+    assert not checks("layer")({"op": "TimeDistributed", "layer": whole})
+    assert checks("layer")({"op": "RNN", "cell": whole})
+    assert checks("layer")({"op": "RNN", "cell": [whole, "$which"]})
+    assert not checks("layer")({"op": "RNN", "cell": [{"op": "Dense", "units": 3}]})
 
 
 @pytest.mark.parametrize("name", [*REFUSED, "Input", "Conv2d", "Denze", ""])
@@ -143,6 +159,7 @@ SIMPLE: tuple[object, ...] = (
     "valid", "same", "causal", "channels_first", "relu", "softmax", "he_normal", "HeNormal", "L2", "max_norm",
     "float32", "mixed_float16", "string", "constant", "nearest", "concat", "auto", "dot", "horizontal", "rows",
     "fan_in", "Dense", "Flatten", "Lambda", "LSTM", {"op": "LSTM", "units": 3},
+    "LeakyReLU", {"op": "GRUCell", "units": 3}, [{"op": "GRUCell", "units": 3}], ["Flatten"], ["a", "b"],
 )  # fmt: skip
 MAPPINGS: tuple[object, ...] = (
     {}, {"op": "L2"}, {"op": "L2", "l2": -1}, {"op": "L2", "l": 1}, {"l2": 1}, {"op": "HeNormal", "seed": 1},
@@ -150,7 +167,9 @@ MAPPINGS: tuple[object, ...] = (
     {"op": "VarianceScaling", "mode": "fan_in"}, {"op": "VarianceScaling", "mode": "fan"}, {"op": "Dense", "units": 3},
     {"op": "Dense"}, {"op": "Dense", "units": 0}, {"op": "Dense", "units": 3, "name": "a"}, {"op": "Foo"}, {"op": 3},
     {"rmin": 0.1, "rmax": 3, "dmax": 5}, {"rmin": "x"}, {"foo": 1}, {"op": "Lambda"},
-    {"op": "ConvLSTM2D", "filters": 3},
+    {"op": "ConvLSTM2D", "filters": 3}, {"op": "LSTMCell", "units": 3}, {"op": "LSTMCell"}, ["Flatten", "Dense"],
+    [{"op": "LSTMCell", "units": 3}, {"op": "GRUCell", "units": 0}], {"op": "LeakyReLU", "negative_slope": 0.1},
+    {"op": "LeakyReLU", "negative_slope": -1}, {"op": "PReLU"}, {"op": "StackedRNNCells", "cells": []},
 )  # fmt: skip
 
 SCALARS = st.one_of(

@@ -14,14 +14,12 @@ from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import new_class
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 from compiler.ir import Shape, TensorType
-from compiler.ops.base import FLOATS, INTEGERS, Mismatch, NamedOp, Op, Signature, elements
+from compiler.ops.base import FLOATS, INTEGERS, Arity, Mismatch, NamedOp, Op, Signature, elements
 from compiler.ops.functions.promotion import promoted
 from compiler.settings import is_bool, is_number, non_defaults, rule
-
-Arity = Literal["one", "many", "named"]
 
 # --- dtypes ----------------------------------------------------------------------------------
 

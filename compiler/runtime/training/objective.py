@@ -172,12 +172,20 @@ def _entering(node: CheckedNode, nodes: dict[str, CheckedNode]) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
+_LAST_INSIDE = {"TimeDistributed": "layer", "RNN": "cell", "StackedRNNCells": "cells", "Pipeline": "layers"}
+"""Where the layer stands whose output is that of the layer around it; the last one of a list."""
+
+
 def _own_activation(op: str, args: dict[str, Any]) -> str | None:
     """The activation that a layer applies; None where it applies none of its own."""
     if op in _ACTIVATION_LAYERS:
         return _ACTIVATION_LAYERS[op]
-    if op == "TimeDistributed":
-        inner = dict(args["layer"])
+    if op in _LAST_INSIDE:
+        inside = args[_LAST_INSIDE[op]]
+        inner = dict(inside[-1] if isinstance(inside, list) else inside)
+        return _own_activation(str(inner.pop("op")), inner)
+    if isinstance(args.get("activation"), dict):
+        inner = dict(args["activation"])
         return _own_activation(str(inner.pop("op")), inner)
     if "activation" in args:
         return args["activation"] or "linear"

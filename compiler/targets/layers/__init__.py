@@ -4,8 +4,9 @@ They are registered under `lamina>`, so a saved model that has one loads whereve
 """
 
 from compiler.targets.layers.batch_renormalization import BatchRenormalization
+from compiler.targets.layers.equalization import Equalization
 from compiler.targets.layers.layer_scale import LayerScale
 from compiler.targets.layers.scaled_add import ScaledAdd
 from compiler.targets.layers.stochastic_depth import StochasticDepth
 
-__all__ = ["BatchRenormalization", "LayerScale", "ScaledAdd", "StochasticDepth"]
+__all__ = ["BatchRenormalization", "Equalization", "LayerScale", "ScaledAdd", "StochasticDepth"]
