@@ -139,6 +139,7 @@ NETWORKS = {
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_network_of_keras_applications(name: str, golden: Callable[[str, str], None]) -> None:
     """All 40 at their own sizes: benchmarks/imports.py."""
+    keras.utils.clear_session()  # layers without names are numbered from the first one on
     size = NETWORKS[name]
     options: dict[str, Any] = {"minimalistic": False} if "V3" in name else {}
     model = getattr(keras.applications, name)(weights=None, input_shape=(size, size, 3), classes=10, **options)
