@@ -24,7 +24,9 @@ from tests.ops.drawing import Draw
 from tests.ops.test_against_keras import DRAWS, Refusal, built, infer
 from tests.targets import checked, node
 from tests.targets.python_models import Structured, tangled
-from tests.targets.test_keras_python import run
+from tests.targets.test_keras_python import registered, run  # the fixture serves what is run here too
+
+__all__ = ["registered"]
 
 PLACE = Place(Source("model.json", ""), 1, 1)
 

@@ -144,7 +144,7 @@ layers:
   - {op: MultiHeadAttention, num_heads: 2, key_dim: 2, from: {query: prev, value: prev}, name: attend}
   - {op: SeparableConv1D, filters: 3, kernel_size: 2, name: conv}
   - {op: BatchNormalization, name: norm}
-  - {op: ConvLSTM1D, filters: 2, kernel_size: 1, from: lifted, name: opaque}
+  - {op: ConvLSTM1D, filters: 2, kernel_size: 1, from: lifted, name: maps}
   - {op: GlobalAveragePooling1D, name: pool}
   - {op: Dense, units: 3, activation: softmax, name: head}
 """
@@ -161,14 +161,14 @@ def compound(names: Mapping[str, str] = {}) -> Any:  # only read
     x = layers.SeparableConv1D(3, 2, name=name("conv"))(x)
     x = layers.BatchNormalization(name=name("norm"))(x)
     x = layers.Reshape((5, 3, 1), name="lifted")(x)
-    x = layers.ConvLSTM1D(2, 1, name=name("opaque"))(x)
+    x = layers.ConvLSTM1D(2, 1, name=name("maps"))(x)
     x = layers.GlobalAveragePooling1D(name="pool")(x)
     model = keras.Model(inputs, layers.Dense(3, activation="softmax", name=name("head"))(x))
     scatter(model)
     return model
 
 
-OTHER_NAMES = {name: f"their_{name}" for name in ("both", "each", "attend", "conv", "norm", "opaque", "head")}
+OTHER_NAMES = {name: f"their_{name}" for name in ("both", "each", "attend", "conv", "norm", "maps", "head")}
 TEXT = COMPOUND.replace(
     "  - {op: ConvLSTM1D", "  - {op: Reshape, target_shape: [5, 3, 1], name: lifted}\n  - {op: ConvLSTM1D"
 )
@@ -203,10 +203,10 @@ def test_what_is_frozen_stays_bit_for_bit_and_the_rest_is_trained(tmp_path: Path
         "model.freeze=['*', '!lift', '!conv', '!head']",
     ]
     job = planned("model_file=model.yaml", *options)
-    assert [node.name for node in job.graph.frozen] == ["both", "each", "attend", "norm"]
+    assert [node.name for node in job.graph.frozen] == ["both", "each", "attend", "norm", "maps"]
     fit(job.graph, settings(epochs=1), THREE, Folder(tmp_path), initial=job.initial)
     trained: Any = keras.models.load_model("model.keras", compile=False)
-    for name in ("both", "each", "attend", "norm", "opaque"):
+    for name in ("both", "each", "attend", "norm", "maps"):
         before, after = theirs.get_layer(name).get_weights(), trained.get_layer(name).get_weights()
         assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True)), name
     for name in ("conv", "head"):
