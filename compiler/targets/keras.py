@@ -10,9 +10,11 @@ when a Keras user sets the global policy. Keras advises `dtype: float32` on the 
 
 from __future__ import annotations
 
+import gc
 import importlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, cast
 
 import keras
@@ -40,7 +42,8 @@ def build(graph: CheckedGraph, name: str = "model") -> keras.Model:
     faults = Diagnostics()
     layers: dict[str, Any] = {}
     tensors: dict[str, Any] = {}
-    with _policy(graph.precision):
+    known: dict[tuple[str, str], Op] = {}
+    with _policy(graph.precision), _uncollected():
         for checked in graph:
             node = checked.node
             needed = [operand.node for operand in node.inputs] + ([node.shares] if node.shares else [])
@@ -50,12 +53,13 @@ def build(graph: CheckedGraph, name: str = "model") -> keras.Model:
                 if node.op == "Input":
                     tensors[node.name] = layer(node.op, node.args, node.name)
                     continue
-                if issubclass(_op(node.op), Function):
-                    tensors[node.name] = _computed(node, tensors)
+                record = _record(node, known)
+                if isinstance(record, Function):
+                    tensors[node.name] = _computed(record, node, tensors)
                     continue
-                layers[node.name] = layers[node.shares] if node.shares else layer(node.op, node.args, node.name)
-                arguments = {key: node.args[key] for key in _op(node.op).call_arguments if key in node.args}
-                tensors[node.name] = _called(layers[node.name], node, tensors, arguments)
+                layers[node.name] = layers[node.shares] if node.shares else _layer(record, node.name)
+                arguments = {key: node.args[key] for key in record.call_arguments if key in node.args}
+                tensors[node.name] = _called(layers[node.name], type(record), node, tensors, arguments)
                 if node.frozen:
                     layers[node.name].trainable = False  # now that what is inside is made
             except Exception as error:  # Keras refuses with whatever comes to hand, IndexError included
@@ -97,6 +101,7 @@ def to_keras(value: object, argument: str = "layer") -> Any:
     return value
 
 
+@cache
 def keras_class(cls: type[Op]) -> Any:
     """What `cls.keras` names: `keras.layers.Dense`, or the class of a plugin, whose module may be imported only now."""
     module, _, name = cls.keras.rpartition(".")
@@ -120,9 +125,16 @@ def _fields(record: Settings) -> dict[str, Any]:
     return {key: to_keras(getattr(record, key), key) for key in non_defaults(record)}
 
 
-def _called(made: Any, node: Node, tensors: Mapping[str, Any], arguments: Mapping[str, Any]) -> Any:
+def _record(node: Node, known: dict[tuple[str, str], Op]) -> Op:
+    """A node's arguments as its op, made once for all nodes that have the same."""
+    key = node.op, repr(node.args)
+    if key not in known:
+        known[key] = validate(_op(node.op), node.args)
+    return known[key]
+
+
+def _called(made: Any, cls: type[Op], node: Node, tensors: Mapping[str, Any], arguments: Mapping[str, Any]) -> Any:
     """The output of the layer or function `made` for the node's operands."""
-    cls = _op(node.op)
     if not issubclass(cls, NamedOp):
         xs = [tensors[operand.node] for operand in node.inputs]
         return made(xs if cls.arity == "many" else xs[0], **arguments)
@@ -132,15 +144,13 @@ def _called(made: Any, node: Node, tensors: Mapping[str, Any], arguments: Mappin
     return made(**named, **arguments)
 
 
-def _computed(node: Node, tensors: Mapping[str, Any]) -> Any:
+def _computed(function: Function, node: Node, tensors: Mapping[str, Any]) -> Any:
     """The output of a function of `keras.ops`; the operation that Keras makes of the call has the node's name."""
-    function = validate(_op(node.op), node.args)
-    assert isinstance(function, Function), "the op is one"
     made = keras_class(type(function))
     if function.starred:
         y = made(*function.values().values(), *(tensors[operand.node] for operand in node.inputs))
     else:
-        y = _called(made, node, tensors, function.values())
+        y = _called(made, type(function), node, tensors, function.values())
     y._keras_history.operation.name = node.name  # the functions take no name, and Keras's own could be a layer's
     return y
 
@@ -166,6 +176,18 @@ def _policy(precision: str) -> Iterator[None]:
         yield
     finally:
         keras.config.set_dtype_policy(before)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Collect no garbage meanwhile: a model is a hundred thousand objects that stay, looked through again and again."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 def _first_line(error: Exception) -> str:
