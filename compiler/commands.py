@@ -192,10 +192,10 @@ def _load_plugins(args: argparse.Namespace) -> None:
 
 
 def _export(args: argparse.Namespace, report: Report) -> str:
-    from compiler.runtime.forms import target
-    from compiler.runtime.frozen import frozen_graph
     from compiler.runtime.quiet import quiet
     from compiler.runtime.run import read_run
+    from compiler.runtime.serving.forms import target
+    from compiler.runtime.serving.frozen import frozen_graph
 
     given = _pairs(args.settings, "export", {"run": "DIR", "to": "keras"})
     _load_plugins(args)
@@ -204,7 +204,7 @@ def _export(args: argparse.Namespace, report: Report) -> str:
     graph = frozen_graph(run)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with quiet():
-        from compiler.runtime.export import export
+        from compiler.runtime.serving.export import export
 
         done = export(run, graph, args.passes, given["to"], path)
     if args.json:

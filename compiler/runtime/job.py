@@ -25,7 +25,7 @@ from compiler.spec.source import model_loader, model_name, model_tree
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from compiler.runtime.fit import Outcome
+    from compiler.runtime.fitting.fit import Outcome
 
 
 NO_DATA = {"source": "none"}
@@ -129,7 +129,7 @@ def run(job: Plan, folder: Path, console: Console, overrides: Sequence[str] = ()
     """
     from compiler.errors import render
     from compiler.runtime.data.load import load
-    from compiler.runtime.progress import progress_on
+    from compiler.runtime.fitting.progress import progress_on
     from compiler.runtime.quiet import quiet
     from compiler.runtime.run import RunWriter, environment
 
@@ -143,7 +143,7 @@ def run(job: Plan, folder: Path, console: Console, overrides: Sequence[str] = ()
     loaded = perf_counter()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with quiet():
-        from compiler.runtime.fit import fit
+        from compiler.runtime.fitting.fit import fit
     imported = perf_counter()
     if job.initial:
         console.print(str(job.initial), markup=False, highlight=False, soft_wrap=True)

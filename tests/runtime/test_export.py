@@ -19,10 +19,10 @@ from rich.console import Console
 
 from compiler.commands import main
 from compiler.runtime.data.load import load
-from compiler.runtime.export import WRITERS
-from compiler.runtime.forms import FORMS
 from compiler.runtime.job import plan, run
 from compiler.runtime.run import RunWriter, read_run
+from compiler.runtime.serving.export import WRITERS
+from compiler.runtime.serving.forms import FORMS
 from compiler.spec.compose import compose
 from compiler.spec.overrides import for_hydra
 from compiler.targets.keras import build

@@ -19,7 +19,7 @@ from keras.src.legacy.saving import legacy_h5_format
 from rich.console import Console
 
 from compiler.errors import ConfigError
-from compiler.runtime.fit import fit
+from compiler.runtime.fitting.fit import fit
 from compiler.runtime.initial.fill import fill
 from compiler.runtime.job import Plan, plan, run
 from compiler.runtime.run import read_run

@@ -16,7 +16,7 @@ from rich.console import Console
 from compiler.errors import Diagnostics, Fault, Source, render
 from compiler.pipeline import ModelSource, compile_model
 from compiler.runtime.checks import check_training
-from compiler.runtime.progress import progress_on
+from compiler.runtime.fitting.progress import progress_on
 from compiler.runtime.training import Task, TrainSettings, read_train
 from compiler.settings import plain, validate
 from compiler.spec.located import Map
@@ -266,7 +266,7 @@ def test_progress(terminal: bool) -> None:
 
 def test_neither_settings_nor_checks_import_keras_or_numpy() -> None:
     code = (
-        "import sys, compiler.runtime.checks, compiler.runtime.progress; "
+        "import sys, compiler.runtime.checks, compiler.runtime.fitting.progress; "
         "print(*sorted({'keras', 'tensorflow', 'numpy', 'rich'} & set(sys.modules)))"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""Settings of a training: typed, by name, without Keras. What they mean in Keras is in `compiler.runtime.fit`."""
+"""Settings of a training: typed, by name, without Keras. What they mean in Keras is in `compiler.runtime.fitting`."""
 
 from compiler.runtime.training.losses import Loss, Task
 from compiler.runtime.training.metrics import USUAL, Metric

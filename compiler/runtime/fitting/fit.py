@@ -18,10 +18,10 @@ from compiler.errors import ConfigError, Fault
 from compiler.ir import CheckedGraph
 from compiler.runtime.checks import measured
 from compiler.runtime.data import Dataset
+from compiler.runtime.fitting.progress import Progress, Silent
+from compiler.runtime.fitting.steps import Steps
 from compiler.runtime.initial import InitialWeights
 from compiler.runtime.initial.fill import fill
-from compiler.runtime.progress import Progress, Silent
-from compiler.runtime.steps import Steps
 from compiler.runtime.training import (
     Constant,
     Metric,

@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from compiler.errors import ConfigError, Fault
 from compiler.ir import CheckedGraph
 from compiler.passes import Pass, run_passes
-from compiler.runtime.frozen import WEIGHTS
 from compiler.runtime.run import TEMPORARY, Run
 from compiler.runtime.run.files import refused
-from compiler.runtime.sample import Sample, sample
+from compiler.runtime.serving.frozen import WEIGHTS
+from compiler.runtime.serving.sample import Sample, sample
 from compiler.targets.keras import build
 from compiler.targets.keras_arrays import set_weights, weights_of
 
@@ -67,7 +67,7 @@ def export(run: Run, graph: CheckedGraph, passes: Mapping[str, Pass], form: str,
 
     Args:
         graph: the run's own, as `frozen_graph` gives it.
-        form: a key of `WRITERS`, which are `compiler.runtime.forms.FORMS`.
+        form: a key of `WRITERS`, which are `compiler.runtime.serving.forms.FORMS`.
         path: what to write; what stands there is replaced if it is a file.
 
     Raises:
