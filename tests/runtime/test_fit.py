@@ -18,7 +18,8 @@ from compiler.errors import ConfigError, Diagnostics, Source
 from compiler.ir import CheckedGraph
 from compiler.pipeline import ModelSource, compile_model
 from compiler.runtime.data import Dataset, Split
-from compiler.runtime.fitting.fit import Diverged, Outcome, fit, permutation, sample_weights
+from compiler.runtime.fitting.fit import Diverged, Outcome, fit
+from compiler.runtime.fitting.sampling import permutation, sample_weights
 from compiler.runtime.fitting.steps import Steps
 from compiler.runtime.training import TrainSettings, head_of, objective
 from compiler.settings import validate
