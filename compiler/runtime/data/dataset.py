@@ -12,11 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.errors import Fault
+from compiler.runtime.data.rows import LazyRows
 from compiler.runtime.data.source import Task
 
 Array = NDArray[Any]
-Inputs = NDArray[np.float32] | Mapping[str, NDArray[np.float32]]
-"""One array, or one for each named input of a model with several."""
+Input = NDArray[np.float32] | LazyRows
+"""Rows (N, ...) in memory, or such as are prepared when they are asked for."""
+Inputs = Input | Mapping[str, Input]
+"""One input, or one for each name of a model with several."""
 
 _CHUNK = 1 << 22  # elements held at a time besides source and result
 
@@ -26,7 +29,7 @@ class Split:
     """Some rows of a data set.
 
     Attributes:
-        x: inputs, float32 (N, *input_shape); for several inputs a mapping from their names.
+        x: inputs, float32 (N, *input_shape), in memory or lazy; for several inputs a mapping from their names.
         y: class numbers, int64 (N,); for regression targets, float32 (N,) or (N, K).
         ids: row numbers, int64 (N,), ascending, unique over the whole source.
     """

@@ -3,11 +3,37 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from compiler.runtime.data.dataset import Array, chunks
+from compiler.runtime.data.rows import LazyRows
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PreparedRows(LazyRows):
+    """`prepare`, when its rows are asked for.
+
+    Attributes:
+        x: (N, ...) as the source has them, in memory or mapped from a file.
+        rows: which of them.
+        row_shape, size, divide_by: as `prepare` takes them.
+    """
+
+    x: Array
+    rows: NDArray[np.int64]
+    row_shape: tuple[int, ...]
+    size: tuple[int, int] | None
+    divide_by: float | None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self.rows), *self.row_shape)
+
+    def __getitem__(self, rows: slice | NDArray[np.int64]) -> NDArray[np.float32]:
+        return prepare(self.x, self.rows[rows], self.row_shape, self.size, self.divide_by)
 
 
 def prepare(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -11,6 +12,7 @@ from compiler.errors import Diagnostics
 from compiler.runtime.data.checks import check_rows, targets
 from compiler.runtime.data.dataset import (
     Dataset,
+    Input,
     Inputs,
     Split,
     classes_fingerprint,
@@ -19,9 +21,13 @@ from compiler.runtime.data.dataset import (
     rows_fingerprint,
 )
 from compiler.runtime.data.divide import PARTS, check_present, divide
-from compiler.runtime.data.images import prepare
+from compiler.runtime.data.images import PreparedRows, prepare
+from compiler.runtime.data.memory import available_bytes
 from compiler.runtime.data.source import Blame, DataSettings, Part, Rows
 from compiler.spec.located import Map
+
+MOST_LOADED = 0.25
+"""The share of the available memory that prepared rows may take: training holds them a second time."""
 
 
 def load(settings: DataSettings, section: Map) -> Dataset:
@@ -46,13 +52,14 @@ def load(settings: DataSettings, section: Map) -> Dataset:
     chosen = _choose(rows, labels, settings, blame, names)
     diagnostics.raise_errors()
     offsets = _offsets(rows)
+    lazy = _is_lazy(chosen, settings)
 
     splits: dict[str, Split] = {}
     prints: dict[str, str] = {}
     for name in PARTS:
         part, indices = chosen[name]
         ids = indices + offsets[part]
-        splits[name] = Split(_prepared(rows.parts[part], indices, settings), labels[part][indices], ids)
+        splits[name] = Split(_prepared(rows.parts[part], indices, lazy, settings), labels[part][indices], ids)
         prints[name] = rows_fingerprint(ids, rows.parts[part].x, indices)
     part, indices = chosen["train"]
     _warn_unscaled(rows.parts[part], indices, settings, blame)
@@ -99,9 +106,18 @@ def _choose(
     return chosen
 
 
-def _prepared(part: Part, rows: NDArray[np.int64], settings: DataSettings) -> Inputs:
-    prepared = {
-        name: prepare(x, rows, settings.shapes[name], settings.size, settings.divide_by) for name, x in part.x.items()
+def _is_lazy(chosen: Mapping[str, tuple[str, NDArray[np.int64]]], settings: DataSettings) -> bool:
+    """Whether rows are prepared batch by batch: as `memory` says, else where they would take too much of it."""
+    if settings.memory != "auto":
+        return settings.memory == "map"
+    rows = sum(len(indices) for _, indices in chosen.values())
+    return 4 * rows * sum(math.prod(shape) for shape in settings.shapes.values()) > MOST_LOADED * available_bytes()
+
+
+def _prepared(part: Part, rows: NDArray[np.int64], lazy: bool, settings: DataSettings) -> Inputs:
+    make = PreparedRows if lazy else prepare
+    prepared: dict[str, Input] = {
+        name: make(x, rows, settings.shapes[name], settings.size, settings.divide_by) for name, x in part.x.items()
     }
     single = prepared.get("")
     return prepared if single is None else single

@@ -202,6 +202,7 @@ class DataSettings(Settings):
         divide_by: what inputs are divided by (255 for bytes); null leaves them as they are.
         split: how the rows are shared out.
         limit: at most so many training rows.
+        memory: whether prepared rows are kept there (`load`) or made batch by batch (`map`); `auto` goes by their size.
     """
 
     source: Str
@@ -212,6 +213,7 @@ class DataSettings(Settings):
     divide_by: MaybePositiveNumber = None
     split: Annotated[ValSplit, record(ValTestSplit)] = ValTestSplit()
     limit: MaybePositiveInt = None
+    memory: Annotated[str, choice("auto", "load", "map")] = "auto"
 
     def __init_subclass__(cls, source: str | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -11,13 +11,14 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from compiler.runtime.data.rows import LazyRows
 from compiler.runtime.training import Metric, Objective, Optimizer
 
 # jit_compile: XLA compiles convolutions for the CPU to code that is 4 to 20 times slower than the kernels it replaces.
 # autograph: Keras's layers are written for it to be off.
 _compiled = partial(tf.function, jit_compile=False, autograph=False)
 
-Inputs = NDArray[Any] | Mapping[str, NDArray[Any]]
+Inputs = NDArray[Any] | LazyRows | Mapping[str, NDArray[Any] | LazyRows]
 """Rows (N, ...), or those of each input by name."""
 
 

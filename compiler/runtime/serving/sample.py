@@ -44,7 +44,7 @@ def sample(run: Run, graph: CheckedGraph) -> Sample:
     batch_size = cast(int, fixed[0]) if fixed else _BATCH
     found = _of_data(run)
     if found is not None:
-        count = min(ROWS, len(next(iter(found.values()))))
+        count = min(ROWS, *(len(rows) for rows in found.values()))
         count -= count % batch_size if fixed else 0
         found = {name: rows[:count] for name, rows in found.items()}
         if count and (set(found) == {""} or set(found) == {node.name for node in graph.inputs}):
@@ -68,7 +68,8 @@ def _of_data(run: Run) -> dict[str, NDArray[Any]] | None:
         x = load(settings, cast(Map, section)).test.x
     except ConfigError:
         return None
-    return dict(x) if isinstance(x, Mapping) else {"": x}
+    inputs = x if isinstance(x, Mapping) else {"": x}
+    return {name: rows[:ROWS] for name, rows in inputs.items()}
 
 
 def _random(given: CheckedNode, graph: CheckedGraph, count: int, random: np.random.Generator) -> NDArray[Any]:
