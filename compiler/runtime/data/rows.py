@@ -19,8 +19,8 @@ class LazyRows(ABC):
       float32 array (n, *shape[1:]), equal to the bit to that selection of the array that would have been loaded;
     - the same indices give the same bytes every time, from any thread, and several threads may ask at once;
     - asking is NumPy's indexing over an array in memory, or over a file that is mapped: the system's page cache keeps
-      what was read lately at the file's own size (a quarter for bytes), so a second cache of prepared rows is only worth
-      it where they fit in memory;
+      what was read lately at the file's own size (a quarter for bytes), so a second cache of prepared rows only pays
+      where they fit in memory;
     - ascending indices are read fastest from a disk; shuffled ones cost a seek each, unless the cache has them;
     - `np.asarray(rows)` is refused: whoever needs all rows takes them in slices.
 
