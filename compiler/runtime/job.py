@@ -129,6 +129,7 @@ def run(job: Plan, folder: Path, console: Console, overrides: Sequence[str] = ()
     """
     from compiler.errors import render
     from compiler.runtime.data.load import load
+    from compiler.runtime.data.new_rows import ARTEFACT, preprocessing
     from compiler.runtime.fitting.progress import progress_on
     from compiler.runtime.quiet import quiet
     from compiler.runtime.run import RunWriter, environment
@@ -149,6 +150,7 @@ def run(job: Plan, folder: Path, console: Console, overrides: Sequence[str] = ()
         console.print(str(job.initial), markup=False, highlight=False, soft_wrap=True)
     with RunWriter(folder, {"kind": "keras", "name": job.name, "overrides": list(overrides)}) as writer:
         writer.save_text("model.yaml", job.model_yaml)
+        writer.save_json(ARTEFACT, preprocessing(job.data, job.data_section, dataset))
         outcome = fit(job.graph, job.train, dataset, writer, progress_on(console), job.initial)
         timings = {"data": loaded - start, "import": imported - loaded, **outcome.timings}
         writer.complete(

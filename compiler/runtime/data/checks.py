@@ -30,13 +30,22 @@ def check_rows(rows: Rows, settings: DataSettings, blame: Blame) -> None:
                 blame("E708", f"{label!r} must have one row a sample (got a single number)", "path")
                 continue
             _check_shape(x, label, name, settings, blame)
-            _check_finite(x, label, blame, settings.divide_by)
-        if settings.task == "regression":
-            _check_targets(part.y, f"y{part.suffix}", settings.classes, blame)
-        else:
-            good &= _check_labels(part.y, f"y{part.suffix}", settings.classes, rows.class_names is not None, blame)
+            check_finite(x, label, blame, settings.divide_by)
+        good &= check_y(part.y, f"y{part.suffix}", settings, blame, named=rows.class_names is not None)
     if settings.task != "regression":
         _check_classes(rows, good, settings, blame)
+
+
+def check_y(y: Array, label: str, settings: DataSettings, blame: Blame, *, named: bool) -> bool:
+    """Whether labels or targets are such as the task has; E705 and E708.
+
+    Args:
+        label: what messages call the array.
+        named: whether the source names its classes, so that their number is not for the user to change.
+    """
+    if settings.task == "regression":
+        return _check_targets(y, label, settings.classes, blame)
+    return _check_labels(y, label, settings.classes, named, blame)
 
 
 def targets(y: Array, task: Task) -> Array:
@@ -89,9 +98,10 @@ def _check_shape(x: Array, label: str, name: str, settings: DataSettings, blame:
     blame("E708", message, *path, hint=hint)
 
 
-def _check_finite(x: Array, label: str, blame: Blame, divide_by: float | None = None) -> None:
+def check_finite(x: Array, label: str, blame: Blame, divide_by: float | None = None) -> bool:
+    """Whether every value is finite, after division too; E704."""
     if x.dtype.kind != "f" or x.size == 0:
-        return
+        return True
     most = _FLOAT32_MAX * min(1.0, divide_by or 1.0)
     bad: list[int] = []
     count = 0
@@ -106,18 +116,19 @@ def _check_finite(x: Array, label: str, blame: Blame, divide_by: float | None = 
         message = f"{label!r} must hold finite numbers that fit float32 (got {float(value)} in row {bad[0]}"
         others = f"; {count:,} such rows: {_some(bad, count)})" if count > 1 else ")"
         blame("E704", message + others, "path", hint="rows count from 0; drop them or fill them in")
+    return not count
 
 
-def _check_targets(y: Array, label: str, columns: int, blame: Blame) -> None:
+def _check_targets(y: Array, label: str, columns: int, blame: Blame) -> bool:
     if y.dtype.kind not in "biuf" or y.ndim not in (1, 2):
         message = f"targets {label!r} must be numbers of shape (N,) or (N, K) (got {y.dtype} of shape {y.shape})"
         blame("E705", message, "path")
-        return
+        return False
     found = 1 if y.ndim == 1 else y.shape[1]
     if found != columns:
         message = f"'classes' says {columns} target{'s' if columns > 1 else ''} a row, but {label!r} has {found}"
         blame("E708", message, "classes", hint=f"classes: {found}" if found else None)
-    _check_finite(y, label, blame)
+    return check_finite(y, label, blame) and found == columns
 
 
 def _check_labels(y: Array, label: str, classes: int, named: bool, blame: Blame) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -53,6 +53,8 @@ class Dataset:
             and `all`. `rows` covers row ids and inputs as the source has them, before resizing and scaling, so that two
             models that prepare the same rows differently can be pooled.
         warnings: suspicions, for the caller to print.
+        fitted: what the preparation learnt from the training rows (scales, categories), in JSON's values; it prepares
+            further rows alike.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Dataset:
     test: Split
     fingerprints: Mapping[str, Mapping[str, str]]
     warnings: tuple[Fault, ...] = ()
+    fitted: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 def chunks(n: int, row_elements: int) -> Iterator[slice]:

@@ -38,7 +38,10 @@ from compiler.settings import (
 from compiler.spec.located import Leaf, Map, at, plain, validated
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from compiler.runtime.data.dataset import Array
+    from compiler.runtime.data.new_rows import NewRows
 
 Task = Literal["multiclass", "binary", "regression"]
 
@@ -238,6 +241,23 @@ class DataSettings(Settings):
     @abstractmethod
     def read(self, blame: Blame) -> Rows | None:
         """All rows of the source, unchanged; None where `blame` was told why not."""
+
+    def new_rows(self, path: Path, fitted: Mapping[str, Any], blame: Blame, *, labels: bool) -> NewRows | None:
+        """The rows of a file or folder that came after the training, prepared as in it.
+
+        This one reads arrays (.npz, .npy) as the source has them; a source of another form has its own.
+
+        Args:
+            fitted: what the training's `Dataset.fitted` was.
+            blame: every path of its section is the place of the input.
+            labels: whether labels or targets are wanted too.
+
+        Returns:
+            None where `blame` was told why not: E701 to E708.
+        """
+        from compiler.runtime.data.new_rows import array_rows  # imports NumPy
+
+        return array_rows(self, path, blame, labels=labels)
 
 
 def read_data(section: Map, diagnostics: Diagnostics) -> DataSettings | None:

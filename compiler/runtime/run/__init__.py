@@ -2,6 +2,7 @@
 
     run.json               written last; says what everything else is
     model.yaml             the resolved model spec
+    preprocessing.json     how its inputs were prepared: {data, task, class_names, inputs, fitted}
     model.keras | ...      weights and architecture
     history.csv            one row an epoch
     predictions/val.npz    `predictions` float32 (N, C) or (N, K), `rows` (N,) ids, `labels` (N,) or (N, K)
