@@ -10,7 +10,8 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from compiler.runtime.cli import plain_run, reporting_faults
-from compiler.runtime.job import Plan, as_typed, plan, run, summary
+from compiler.runtime.job import as_typed, run, summary
+from compiler.runtime.plan import Plan, plan
 from compiler.spec.compose import CONFIG_NAME, VERSION_BASE, compose, config_folder, current
 from compiler.spec.overrides import for_hydra
 

@@ -14,7 +14,7 @@ from statistics import median
 from time import perf_counter
 
 from compiler.errors import ConfigError
-from compiler.runtime.job import plan
+from compiler.runtime.plan import plan
 from compiler.spec.compose import compose
 from compiler.spec.overrides import for_hydra
 

@@ -20,7 +20,8 @@ def say(words: list[str]) -> str:
     """What a check prints; a training is done here, with few rows, and its run is left where the command wants it."""
     if words[0] != "train.py":
         return by_commands(words)
-    from compiler.runtime.job import plan, run
+    from compiler.runtime.job import run
+    from compiler.runtime.plan import plan
     from compiler.spec.compose import compose
     from compiler.spec.overrides import for_hydra
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from compiler.runtime.job import plan
+from compiler.runtime.plan import plan
 from compiler.spec.compose import compose
 from compiler.spec.overrides import for_hydra
 from tests.networks import FOLDER, NETWORKS, network_graph

@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from compiler.commands.plugins import plugins_of
 from compiler.commands.text import Commands, Report, add_passes, as_json
 from compiler.ir import CheckedGraph, graph_text
-from compiler.runtime.job import Plan, plan
+from compiler.runtime.plan import Plan, plan
 from compiler.spec.compose import CONFIG_NAME, compose
 from compiler.spec.overrides import for_hydra
 
@@ -47,7 +46,7 @@ def _planned(args: argparse.Namespace, report: Report, *, together: bool = False
         return job
     from compiler.passes import run_passes
 
-    return replace(job, graph=run_passes(args.passes, job.graph)[0])
+    return job.with_graph(run_passes(args.passes, job.graph)[0])
 
 
 def _check(args: argparse.Namespace, report: Report) -> str:

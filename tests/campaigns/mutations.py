@@ -27,7 +27,7 @@ import yaml
 
 from compiler.errors import CODES, ConfigError, Diagnostics, Source, as_json, render
 from compiler.pipeline import ModelSource, compile_model
-from compiler.runtime.job import plan
+from compiler.runtime.plan import plan
 from compiler.spec.compose import compose, config_folder
 from compiler.spec.located import Map
 from compiler.spec.reader import FOREIGN, read_tree

@@ -9,7 +9,7 @@ import pytest
 from compiler.check import Limits
 from compiler.errors import ConfigError, Diagnostics, Fault, Source, render
 from compiler.pipeline import ModelSource, compile_model
-from compiler.runtime.job import plan
+from compiler.runtime.plan import plan
 from compiler.spec.compose import compose
 from compiler.spec.located import Map
 from compiler.spec.overrides import for_hydra

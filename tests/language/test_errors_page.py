@@ -11,7 +11,7 @@ import pytest
 
 from compiler.errors import CODES, ConfigError, render
 from compiler.runtime.data.load import load
-from compiler.runtime.job import plan
+from compiler.runtime.plan import plan
 from compiler.spec.compose import compose
 from compiler.spec.overrides import for_hydra
 from tests.pages import ROOT, Example, by_commands, consoles

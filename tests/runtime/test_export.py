@@ -19,7 +19,8 @@ from rich.console import Console
 
 from compiler.commands import main
 from compiler.runtime.data.load import load
-from compiler.runtime.job import plan, run
+from compiler.runtime.job import run
+from compiler.runtime.plan import plan
 from compiler.runtime.run import RunWriter, read_run
 from compiler.runtime.serving.export import WRITERS
 from compiler.runtime.serving.forms import FORMS

@@ -21,7 +21,8 @@ from rich.console import Console
 from compiler.errors import ConfigError
 from compiler.runtime.fitting.fit import fit
 from compiler.runtime.initial.fill import fill
-from compiler.runtime.job import Plan, plan, run
+from compiler.runtime.job import run
+from compiler.runtime.plan import Plan, plan
 from compiler.runtime.run import read_run
 from compiler.spec.compose import compose
 from compiler.spec.overrides import for_hydra

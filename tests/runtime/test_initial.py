@@ -15,7 +15,7 @@ import pytest
 from compiler.errors import ConfigError, Fault, Place, render
 from compiler.importer import archive, saved_weights
 from compiler.runtime.initial import InitialWeights
-from compiler.runtime.job import Plan, plan
+from compiler.runtime.plan import Plan, plan
 from compiler.spec.compose import compose
 from compiler.spec.overrides import for_hydra
 from tests.runtime.weights_files import MODEL, NET, Layer, keras_zip, older_h5, renamed, weights_h5

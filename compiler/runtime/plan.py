@@ -1,0 +1,133 @@
+"""What a configuration comes to before any data are read: a model that can be trained, or faults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from compiler.check import Limits
+from compiler.errors import Diagnostics, Fault
+from compiler.ir import CheckedGraph
+from compiler.pipeline import ModelSource, compile_model
+from compiler.runtime.checks import check_training
+from compiler.runtime.data.source import DataSettings, read_data
+from compiler.runtime.initial import InitialWeights, check_frozen, check_initial
+from compiler.runtime.training import TrainSettings, read_train
+from compiler.spec.compose import Composed, load_plugins
+from compiler.spec.freeze import frozen_text
+from compiler.spec.located import Map, plain, validated
+from compiler.spec.source import model_loader, model_name, model_tree
+
+NO_DATA = {"source": "none"}
+"""The `data` section of a model that is looked at alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A network, ready to be built.
+
+    Attributes:
+        graph: the checked model.
+        initial: the weights to begin with, where they come from a file.
+        model_yaml: its frozen spec.
+    """
+
+    graph: CheckedGraph
+    initial: InitialWeights | None
+    model_yaml: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A configuration that has no faults, ready to be trained.
+
+    Attributes:
+        name: the model's name.
+        model: what is trained.
+        train, data: typed settings (no data with `data=none`); their sections keep the places, for faults that only
+            the data can show.
+        warnings: what was suspicious.
+    """
+
+    name: str
+    model: Network
+    train: TrainSettings
+    data: DataSettings | None
+    train_section: Map
+    data_section: Map
+    warnings: tuple[Fault, ...]
+
+    @property
+    def graph(self) -> CheckedGraph:
+        """The network's graph."""
+        return self.model.graph
+
+    @property
+    def initial(self) -> InitialWeights | None:
+        """The weights that the network begins with; None for random ones."""
+        return self.model.initial
+
+    def with_graph(self, graph: CheckedGraph) -> Plan:
+        """The same plan for another graph, such as passes leave."""
+        return replace(self, model=replace(self.model, graph=graph))
+
+
+def plan(composed: Composed, *, together: bool = True) -> Plan:
+    """Check a whole configuration: model, data, training, and whether they go together. No data are read.
+
+    Args:
+        together: whether the model must suit the data and the training; for a mere look at it, it need not.
+
+    Raises:
+        ConfigError: with all faults at once.
+    """
+    diagnostics = Diagnostics()
+    for fault in composed.faults:
+        diagnostics.add(fault)
+    load_plugins(composed, diagnostics)
+    train = read_train(composed.section("train"), diagnostics)
+    data_section = composed.section("data")
+    none = plain(data_section) == NO_DATA
+    data = None if none else read_data(data_section, diagnostics)
+    tree = model_tree(composed, diagnostics)
+    if tree is None:
+        diagnostics.raise_errors()
+        raise AssertionError("a model that is missing has a fault")
+    network = _network(tree, composed, train, data, diagnostics, together)
+    diagnostics.raise_errors()
+    assert train is not None, "settings that are missing have faults"
+    sections = composed.section("train"), data_section
+    return Plan(model_name(composed), network, train, data, *sections, tuple(diagnostics.faults))
+
+
+def _network(
+    tree: Map,
+    composed: Composed,
+    train: TrainSettings | None,
+    data: DataSettings | None,
+    diagnostics: Diagnostics,
+    together: bool,
+) -> Network:
+    """The network that `tree` describes; it is none where `diagnostics` has errors."""
+    limits_section, train_section = composed.section("limits"), composed.section("train")
+    limits = validated(Limits, limits_section, diagnostics, subject="limits") or Limits()
+    load_model = model_loader(composed, diagnostics)
+    precision = train.precision if train else "float32"
+    source = ModelSource(tree, load_model, limits, limits_section, precision)
+    graph = compile_model(source, diagnostics)
+    initial = None
+    if together and train and not diagnostics.has_errors:
+        initial = check_initial(graph, _unpatched(source), train.initial, train_section, diagnostics)
+        check_frozen(graph, initial, tree.keys.get("freeze"), diagnostics)
+    if together and train and data and not diagnostics.has_errors:
+        check_training(graph, train, data, train_section, diagnostics)
+    return Network(graph, initial, "" if diagnostics.has_errors else frozen_text(tree, load_model))
+
+
+def _unpatched(source: ModelSource) -> CheckedGraph | None:
+    """The model as it was before its patches: a file of weights may have its layers. None where that is no model."""
+    if source.tree.get("patch") is None:
+        return None
+    entries = {key: value for key, value in source.tree.entries.items() if key not in ("patch", "freeze")}
+    diagnostics = Diagnostics()
+    graph = compile_model(replace(source, tree=replace(source.tree, entries=entries)), diagnostics)
+    return None if diagnostics.has_errors else graph
