@@ -93,6 +93,7 @@ CODES: dict[str, str] = {
     "E707": "empty split",
     "E708": "data unlike their declaration",
     "W709": "unscaled bytes",
+    "W725": "label that a split does not tell apart",
     # run time
     "E801": "Keras refuses the layer",
     "E802": "training diverged",

@@ -29,7 +29,7 @@ class Data(Protocol):
     """What is known of the data before they are read.
 
     Attributes:
-        classes: how many; for regression, how many targets.
+        classes: how many; for regression, how many targets; for multilabel, how many labels.
         shapes: of one row, by input; a single input has the name "".
     """
 
@@ -61,6 +61,14 @@ def check_training(
 def measured(train: TrainSettings, task: Task) -> tuple[Metric, ...]:
     """The metrics that are measured besides the loss."""
     return USUAL[task] if train.metrics == "auto" else tuple(metric for metric in train.metrics)
+
+
+_COUNTED: Mapping[Task, str] = {
+    "multiclass": "classes",
+    "binary": "classes",
+    "multilabel": "labels",
+    "regression": "targets",
+}
 
 
 class _Check:
@@ -113,8 +121,7 @@ class _Check:
         output, classes, name = head.node.type, self.data.classes, head.node.name
         if output is None:
             return True
-        regression = self.data.task == "regression"
-        what = "targets" if regression else "classes"
+        what = _COUNTED[self.data.task]
         right = (1, 2) if self.data.task == "binary" else (classes,)
         if len(output.shape) != 1:
             message = f"{name!r} gives {dims(output.shape)} for a row, but the data have {classes} {what}"
@@ -136,7 +143,8 @@ class _Check:
             return
         for i, metric in enumerate(self.train.metrics):
             if self.data.task not in metric.keras:
-                tasks = " and ".join(metric.keras)
+                *others, last = metric.keras
+                tasks = f"{', '.join(others)} and {last}" if others else last
                 message = f"{metric.key!r} measures {tasks}, but the data are for {self.data.task}"
                 fitting = [cls.__name__ for cls in Metric.choices() if self.data.task in cls.keras]
                 place, _ = at(self.section, ("metrics", i))
@@ -164,6 +172,10 @@ class _Check:
             return
         if self.data.task == "regression":
             self._report("E605", "'class_weight' needs classes, but the data have none (regression)", ("class_weight",))
+        elif self.data.task == "multilabel":
+            message = "'class_weight' weighs a row by its class, but a row of the data has several labels (multilabel)"
+            hint = "class_weight: null, or loss: {op: BinaryFocalCrossentropy, apply_class_balancing: true}"
+            self._report("E605", message, ("class_weight",), hint)
         elif weights != "balanced":
             for number in weights:
                 if number >= self.data.classes:

@@ -44,6 +44,9 @@ GOLDENS = Path(__file__).parents[1] / "golden" / "data"
 pytestmark = pytest.mark.usefixtures("own_folder")
 
 
+MANY = (np.arange(180).reshape(60, 3) * 7 % 5 < 2).astype(int)
+"""Labels of 60 rows, three each."""
+
 CASES: dict[str, tuple[dict[str, str], Write]] = {
     # settings, without a look at the data
     "source_unknown": ({**NPZ, "source": "digit"}, no_file),
@@ -117,7 +120,12 @@ CASES: dict[str, tuple[dict[str, str], Write]] = {
     "labels_one_hot": (NPZ, save(y=np.eye(3)[Y])),
     "labels_text": (NPZ, save(y=np.array(["cat", "dog", "cow"])[Y])),
     "targets_rank": ({**NPZ, "task": "regression", "classes": "1"}, save(y=X.reshape(60, 2, 2))),
-    # E706
+    "multilabel_values": ({**NPZ, "task": "multilabel"}, save(y=put(MANY, slice(3, 9), 2))),
+    "multilabel_numbers": ({**NPZ, "task": "multilabel"}, save()),
+    "multilabel_columns": ({**NPZ, "task": "multilabel", "classes": "4"}, save(y=MANY)),
+    # E706, W725
+    "multilabel_absent": ({**NPZ, "task": "multilabel"}, save(y=MANY * [1, 0, 1])),
+    "multilabel_absent_val": ({**NPZ, "task": "multilabel"}, save(y=put(MANY * [1, 0, 1], 3, [1, 1, 1]))),
     "class_absent_val": ({**NPZ, "split": "{val: 3, test: 30}"}, save(y=np.repeat([0, 1, 2], [50, 6, 4]))),
     "class_absent_small": ({**NPZ, "split": "{val: 2, test: 0.2}"}, save()),
     "class_absent_limit": ({**NPZ, "limit": "2"}, save()),
@@ -169,7 +177,7 @@ def test_the_text_of_a_fault(case: str, golden: Callable[[str, str], None]) -> N
 
 def test_every_code_of_the_data_has_a_case() -> None:
     goldens = "".join(path.read_text("utf-8") for path in GOLDENS.glob("*.txt"))
-    for code in ("E701", "E702", "E703", "E704", "E705", "E706", "E707", "E708", "W709"):
+    for code in ("E701", "E702", "E703", "E704", "E705", "E706", "E707", "E708", "W709", "W725"):
         assert f"[{code}]" in goldens
 
 

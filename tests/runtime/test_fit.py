@@ -350,3 +350,42 @@ def test_the_outcome_says_how_long_each_phase_took(tmp_path: Path) -> None:
     outcome: Outcome = fit(graph(head(3, "softmax")), settings(epochs=1), THREE, Folder(tmp_path))
     assert set(outcome.timings) == {"build", "fit", "evaluate", "save"}
     assert all(seconds > 0 for seconds in outcome.timings.values()) and outcome.stopped == "epochs"
+
+
+LABELS = dataset("multilabel", (X[:, :3] + 0.5 * RNG.normal(size=(ROWS, 3)) > [0, 0.5, -0.3]).astype(np.int64), X, 3)
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "linear"])
+def test_several_labels(activation: str, tmp_path: Path) -> None:
+    train = settings(
+        epochs=6,
+        optimizer={"op": "Adam", "learning_rate": 0.05},
+        metrics=["acc", "auc", "precision", "recall", "f1", {"op": "F1Score", "average": "micro"}],
+    )
+    outcome = fit(graph(head(3, activation)), train, LABELS, Folder(tmp_path))
+    found, labels = predictions(tmp_path, "test")
+    assert np.array_equal(labels, LABELS.test.y) and found.shape == labels.shape
+    logits = loaded(tmp_path / "model.keras").predict(LABELS.test.x, verbose=0)
+    theirs = logits if activation == "sigmoid" else 1 / (1 + np.exp(-logits))
+    np.testing.assert_allclose(found, theirs, atol=1e-6)
+    assert np.ptp(found.sum(axis=1)) > 0.1  # independent: no distribution over the labels
+    said = found > 0.5
+    scores = outcome.metrics["test"]
+    assert scores["accuracy"] == pytest.approx((said == labels).mean(), abs=1e-6)
+    assert scores["auc"] == pytest.approx(sk.roc_auc_score(labels, found), abs=0.02)  # Keras takes 200 thresholds
+    assert scores["precision"] == pytest.approx(sk.precision_score(labels, said, average="micro"), abs=1e-6)
+    assert scores["recall"] == pytest.approx(sk.recall_score(labels, said, average="micro"), abs=1e-6)
+    assert scores["f1_macro"] == pytest.approx(sk.f1_score(labels, said, average="macro"), abs=1e-6)
+    assert scores["f1_micro"] == pytest.approx(sk.f1_score(labels, said, average="micro"), abs=1e-6)
+    assert scores["loss"] == pytest.approx(sum(sk.log_loss(labels[:, i], found[:, i]) for i in range(3)) / 3, abs=1e-5)
+    assert scores["auc"] > 0.8
+
+
+@pytest.mark.parametrize(("data", "units"), [(THREE, 3), (TWO, 2), (TWO, 1)])
+def test_f1_of_classes(data: Dataset, units: int, tmp_path: Path) -> None:
+    activation = "softmax" if units > 1 else "sigmoid"
+    outcome = fit(graph(head(units, activation)), settings(epochs=2, metrics=["f1"]), data, Folder(tmp_path))
+    found, labels = predictions(tmp_path, "test")
+    average = "macro" if data is THREE else "binary"
+    expected = sk.f1_score(labels, found.argmax(1), average=average)
+    assert outcome.metrics["test"]["f1_macro"] == pytest.approx(expected, abs=1e-6)

@@ -164,6 +164,7 @@ outputs: [a, b]
 """
 FLAT = "input: [8, 8, 1]\nlayers: [{op: Conv2D, filters: 3, kernel_size: 3}]\n"
 BINARY = {"task": "binary", "classes": 2}
+LABELS = {"task": "multilabel", "classes": 3}
 
 
 PROBABILITIES = "loss: {op: sparse_categorical_crossentropy, from_logits: false}"
@@ -190,6 +191,12 @@ UNSUITABLE: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("{}", TWO_INPUTS, {}),
     ("{}", TWO_INPUTS, {"shapes": {"a": (4,), "b": (3,)}}),
     ("{}", TWO_OUTPUTS, {}),
+    ("{}", head(3, "softmax"), LABELS),
+    ("loss: sparse_categorical_crossentropy\nmetrics: [top_k_accuracy]", head(3), LABELS),
+    ("loss: {op: bce, from_logits: true}", head(3, "sigmoid"), LABELS),
+    ("loss: mse\nclass_weight: balanced", head(3), LABELS),
+    ("{}", head(1, "sigmoid"), LABELS),
+    ("{}", head(3, "softmax"), {"task": "regression"}),
     ("best: {monitor: val_loss}\nearly_stopping: {monitor: test.loss}", "", {}),
     ("schedule: constant\nreduce_on_plateau: {monitor: val.auc}", "", {}),
     ("best: {monitor: bleu}", "", {}),
@@ -239,6 +246,9 @@ ACTIVATED = (
         ("loss: huber\nmetrics: [r2]\nbest: {monitor: val.r2}", head(2, "relu"), {"task": "regression", "classes": 2}),
         ("metrics: [{op: TopKAccuracy, k: 2}]\nbest: {monitor: train.top_2_accuracy}", head(3), {}),
         ("class_weight: balanced", head(3), {}),
+        ("metrics: [acc, auc, f1, precision, recall]\nbest: {monitor: val.f1_macro}", head(3, "sigmoid"), LABELS),
+        ("loss: {op: bce, from_logits: true}", head(3), LABELS),
+        ("loss: {op: auto, label_smoothing: 0.1}", head(3, "sigmoid"), LABELS),
         ("schedule: constant\nreduce_on_plateau: {patience: 3}", head(3), {}),
         ("{}", TWO_INPUTS, {"shapes": {"b": (2,), "a": (4,)}}),
         ("{}", "input: [null, 4]\nlayers: [GlobalAveragePooling1D, {op: Dense, units: 3}]", {"shapes": {"": (9, 4)}}),

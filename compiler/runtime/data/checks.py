@@ -45,12 +45,16 @@ def check_y(y: Array, label: str, settings: DataSettings, blame: Blame, *, named
     """
     if settings.task == "regression":
         return _check_targets(y, label, settings.classes, blame)
+    if settings.task == "multilabel":
+        return _check_multilabel(y, label, settings.classes, blame)
     return _check_labels(y, label, settings.classes, named, blame)
 
 
 def targets(y: Array, task: Task) -> Array:
-    """Checked labels as int64 (N,), or targets as float32 (N,) or (N, K)."""
-    return y.astype(np.float32) if task == "regression" else y.reshape(len(y)).astype(np.int64)
+    """Checked labels as int64 (N,) or, for multilabel, (N, K); targets as float32 (N,) or (N, K)."""
+    if task == "regression":
+        return y.astype(np.float32)
+    return y.reshape(len(y), *y.shape[1:] if task == "multilabel" else ()).astype(np.int64)
 
 
 def row_shape(x: Array, declared: tuple[int, ...]) -> tuple[int, ...]:
@@ -131,10 +135,29 @@ def _check_targets(y: Array, label: str, columns: int, blame: Blame) -> bool:
     return check_finite(y, label, blame) and found == columns
 
 
+def _check_multilabel(y: Array, label: str, labels: int, blame: Blame) -> bool:
+    if y.ndim != 2 or y.dtype.kind not in "biuf":
+        hint = "one column for each label, 1 where the row has it; task: multiclass, if a row has one class"
+        message = f"labels {label!r} must be 0 or 1 of shape (N, K) (got {y.dtype} of shape {y.shape})"
+        blame("E705", message, "path", hint=hint)
+        return False
+    if y.shape[1] != labels:
+        message = f"'classes' says {labels} label{'s' if labels > 1 else ''} a row, but {label!r} has {y.shape[1]}"
+        blame("E708", message, "classes", hint=f"classes: {y.shape[1]}" if y.shape[1] else None)
+        return False
+    bad = np.flatnonzero(~((y == 0) | (y == 1)).all(axis=1))
+    if len(bad):
+        row = y[bad[0]]
+        value = row[(row != 0) & (row != 1)][0].item()
+        others = f"; {len(bad):,} such rows: {_some(bad[:_SHOWN].tolist(), len(bad))})" if len(bad) > 1 else ")"
+        blame("E705", f"labels {label!r} must be 0 or 1 (got {value} in row {bad[0]}{others}", "path")
+    return not len(bad)
+
+
 def _check_labels(y: Array, label: str, classes: int, named: bool, blame: Blame) -> bool:
     if y.ndim == 0 or (y.ndim > 1 and y.shape != (len(y), 1)):
         one_hot = y.ndim == 2 and y.shape[1] == classes
-        hint = f"one-hot labels? save {label}.argmax(1)" if one_hot else None
+        hint = f"one-hot labels? save {label}.argmax(1); or task: multilabel, if a row has several" if one_hot else None
         blame("E705", f"labels {label!r} must be one class number a row, (N,) (got shape {y.shape})", "path", hint=hint)
         return False
     flat = y.reshape(len(y))
@@ -170,7 +193,7 @@ def _check_classes(rows: Rows, good: bool, settings: DataSettings, blame: Blame)
         blame("E708", message, "classes", hint=f"classes: {len(names)}")
         return
     labels = [part.y for part in rows.parts.values() if part.y.size]
-    if names is not None or not good or not labels:
+    if names is not None or not good or not labels or settings.task == "multilabel":
         return
     top = max(int(y.max()) for y in labels) + 1
     if top < settings.classes:

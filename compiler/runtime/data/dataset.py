@@ -30,7 +30,8 @@ class Split:
 
     Attributes:
         x: inputs, float32 (N, *input_shape), in memory or lazy; for several inputs a mapping from their names.
-        y: class numbers, int64 (N,); for regression targets, float32 (N,) or (N, K).
+        y: class numbers, int64 (N,); for multilabel 0 or 1, int64 (N, K); for regression targets, float32 (N,) or
+            (N, K).
         ids: row numbers, int64 (N,), ascending, unique over the whole source.
     """
 
@@ -48,7 +49,7 @@ class Dataset:
 
     Attributes:
         name: the source's name.
-        class_names: in the order of the class numbers; empty for regression.
+        class_names: in the order of the class numbers, or of the labels' columns; empty for regression.
         fingerprints: sha256 by what they cover (`rows`, `labels`, `classes`), then by split (`train`, `val`, `test`)
             and `all`. `rows` covers row ids and inputs as the source has them, before resizing and scaling, so that two
             models that prepare the same rows differently can be pooled.

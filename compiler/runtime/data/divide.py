@@ -6,8 +6,8 @@ The steps, for the rows that the source has not split itself (all of them, or it
    up; a whole number means so many rows.
 2. `test` is drawn first, then `val` from what is left, then, where `limit` asks for fewer, what training leaves out.
    Each draw is scikit-learn's `train_test_split` over the row numbers in the order that the draw before left them in,
-   with `random_state=split.seed`, stratified by class (not for regression). It depends on NumPy's frozen MT19937
-   stream alone, not on the machine.
+   with `random_state=split.seed`, stratified by class (not for regression and multilabel). It depends on NumPy's frozen
+   MT19937 stream alone, not on the machine.
 3. The row numbers of each split are sorted.
 """
 
@@ -32,8 +32,8 @@ def divide(
     """Row numbers of `train` and of those of `val` and `test` that the source has not `given`.
 
     Args:
-        y: class numbers of the rows to share out, int64 (N,), or regression targets.
-        names: of the classes; empty for regression.
+        y: class numbers of the rows to share out, int64 (N,), or what is not stratified by: labels, targets.
+        names: of the classes; empty where rows have none.
 
     Returns:
         None, with E706 or E707 reported, where a split would be empty or without a class.
@@ -73,6 +73,21 @@ def check_present(part: str, y: Array, names: tuple[str, ...], blame: Blame, *pa
         hint = f"more rows for '{part}', or fewer classes" if path != ("path",) else None
         message = f"the {len(y):,} row{'s' if len(y) > 1 else ''} of '{part}' have none of {word} {shown}"
         blame("E706", message, *path, hint=hint)
+
+
+def check_labels_present(part: str, y: Array, names: tuple[str, ...], blame: Blame, *path: str) -> None:
+    """Report labels, int64 (N, K), that all rows of the split `part` have, or none.
+
+    E706 for what is trained on; else W725, since splits are not stratified by several labels.
+    """
+    counts = y.sum(axis=0)
+    same = np.flatnonzero((counts == 0) | (counts == len(y)))
+    if len(same):
+        shown = ", ".join(_class(number, names) for number in same[:5]) + (", ..." if len(same) > 5 else "")
+        word = "labels" if len(same) > 1 else "label"
+        message = f"all {len(y):,} rows of '{part}' say the same of the {word} {shown}"
+        hint = "another split.seed (labels are not stratified), more rows, or without the label"
+        blame("E706" if part == "train" else "W725", message, *path, hint=hint if path != ("path",) else None)
 
 
 def _count(share: float, n: int) -> int:

@@ -20,7 +20,7 @@ from compiler.runtime.data.dataset import (
     labels_fingerprint,
     rows_fingerprint,
 )
-from compiler.runtime.data.divide import PARTS, check_present, divide
+from compiler.runtime.data.divide import PARTS, check_labels_present, check_present, divide
 from compiler.runtime.data.images import PreparedRows, prepare
 from compiler.runtime.data.memory import available_bytes
 from compiler.runtime.data.source import Blame, DataSettings, Part, Rows
@@ -96,13 +96,15 @@ def _choose(
     """For each split, the source's part that it comes from and its rows there."""
     pool = "all" if "all" in rows.parts else "train"
     given = frozenset(rows.parts) & {"val", "test"}
-    divided = divide(labels[pool], given, settings, blame, names)
+    multilabel = settings.task == "multilabel"
+    divided = divide(labels[pool], given, settings, blame, () if multilabel else names)
     chosen = {part: (pool, indices) for part, indices in (divided or {}).items()}
     chosen |= {part: (part, np.arange(len(labels[part]), dtype=np.int64)) for part in sorted(given)}
     for part, (origin, indices) in chosen.items():
         if names:
             path = ("path",) if part in given else ("limit",) if part == "train" and settings.limit else ("split", part)
-            check_present(part, labels[origin][indices], names, blame, *path)
+            check = check_labels_present if multilabel else check_present
+            check(part, labels[origin][indices], names, blame, *path)
     return chosen
 
 

@@ -23,11 +23,12 @@ class Npz(DataSettings, source="npz"):
     """Arrays `x` (N, ...) and `y` (N,), or `x_train`, `y_train` with given `_val` and `_test`, else split off.
 
     With several inputs (a mapping in `input_shape`) the arrays are `x.NAME`, `x_train.NAME`, .... An array `classes`
-    of text names the classes. For regression `y` is (N,) or (N, K), and `classes` says K.
+    of text names the classes. For regression `y` is (N,) or (N, K), for multilabel 0 or 1 of shape (N, K), and
+    `classes` says K.
     """
 
     path: Annotated[str, rule("the path of an .npz file", is_str, schema={"type": "string"})]
-    task: Annotated[Task, choice("multiclass", "binary", "regression")] = "multiclass"
+    task: Annotated[Task, choice("multiclass", "binary", "multilabel", "regression")] = "multiclass"
 
     def check(self) -> Iterable[Problem]:
         yield from super().check()

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from compiler.runtime.data.dataset import Array
     from compiler.runtime.data.new_rows import NewRows
 
-Task = Literal["multiclass", "binary", "regression"]
+Task = Literal["multiclass", "binary", "multilabel", "regression"]
 
 SOURCES: dict[str, type[DataSettings]] = {}
 """Every source by the name that `data.source` gives."""
@@ -199,7 +199,7 @@ class DataSettings(Settings):
     Fields:
         source: which one.
         input_shape: of one row after preparation, for `${data.input_shape}` in model files; by name for several inputs.
-        classes: how many, for `${data.classes}` in model files; for regression, how many targets.
+        classes: how many, for `${data.classes}` in model files; labels for multilabel, targets for regression.
         task: what is learnt; a source that can do more than one has more choices.
         size: height and width that images are resized to.
         divide_by: what inputs are divided by (255 for bytes); null leaves them as they are.

@@ -111,10 +111,11 @@ def fit(
 
 
 def _require_output(model: Any, data: Dataset) -> None:
-    """Raise E603 unless the model gives as many values as regression has targets: only now is that known."""
+    """Raise E603 unless the model gives a value for each target or label of a row: only now is that known."""
     shape = model.output_shape
     shape = next(iter(shape.values())) if isinstance(shape, Mapping) else shape
-    targets = data.train.y.shape[1] if data.train.y.ndim > 1 else 1
-    if data.task == "regression" and tuple(shape[1:]) != (targets,):
-        message = f"the model gives {tuple(shape[1:])} values for a row, but the data have {targets} targets"
-        raise ConfigError([Fault("E603", message, hint=f"units: {targets}")])
+    wanted = data.train.y.shape[1] if data.train.y.ndim > 1 else 1
+    if data.task in ("regression", "multilabel") and tuple(shape[1:]) != (wanted,):
+        what = "targets" if data.task == "regression" else "labels"
+        message = f"the model gives {tuple(shape[1:])} values for a row, but the data have {wanted} {what}"
+        raise ConfigError([Fault("E603", message, hint=f"units: {wanted}")])

@@ -12,6 +12,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from compiler.runtime.data.rows import LazyRows
+from compiler.runtime.fitting.measures import measure
 from compiler.runtime.training import Metric, Objective, Optimizer
 
 # jit_compile: XLA compiles convolutions for the CPU to code that is 4 to 20 times slower than the kernels it replaces.
@@ -52,14 +53,13 @@ class Steps:
         dtype = "float64" if precision == "float64" else "float32"
         self._loss = getattr(keras.losses, type(objective.loss).__name__)(**objective.loss.arguments(), dtype=dtype)
         self._mean_loss = keras.metrics.Mean(name="loss")
-        self._metrics = {
-            metric.key: getattr(keras.metrics, metric.keras[objective.task])(**metric.arguments()) for metric in metrics
-        }
+        units = 1 if objective.task == "binary" else _only(model.output_shape)[-1]
+        self._metrics = {metric.key: measure(metric, objective.task, units) for metric in metrics}
         self._forward: Any = None
 
     def labels(self, y: NDArray[Any]) -> NDArray[Any]:
         """`y` as the loss takes it: class numbers (N,), or values (N, K), 0 and 1 among them."""
-        if self.objective.task == "regression" or self.objective.single:
+        if self.objective.task == "regression" or self.objective.independent:
             return y.reshape(len(y), -1).astype("float32")
         return y.astype("int32")
 
@@ -98,7 +98,7 @@ class Steps:
             metric.reset_state()
 
     def evaluate(self, x: Inputs, y: NDArray[Any]) -> tuple[dict[str, float], NDArray[np.float32]]:
-        """Loss and metrics of a split, and its predictions: probabilities (N, C), or values (N, K)."""
+        """Loss and metrics of a split, and its predictions: probabilities (N, C), of labels (N, K), or values."""
         self.reset()
         labels = self.labels(y)
         if self._forward is None:  # traced once for all sizes of batches: the last one of a split is smaller
@@ -143,7 +143,7 @@ class Steps:
         output = tf.cast(output, "float32")
         if self.objective.gives != "logits":
             return output
-        return tf.sigmoid(output) if self.objective.single else tf.nn.softmax(output)
+        return tf.sigmoid(output) if self.objective.independent else tf.nn.softmax(output)
 
     def _record(self, loss: Any, y: Any, scores: Any) -> None:
         self._mean_loss.update_state(loss, sample_weight=tf.shape(y)[0])

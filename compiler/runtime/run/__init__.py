@@ -19,7 +19,7 @@ under a real name is whole, whenever the process was killed. The fields of `run.
     artefacts    {name: {sha256, bytes}}, names relative to the directory with `/`
     kind, name   `keras`, `gbdt`, `ensemble`, ...; the model's name
     overrides    the command line
-    task         `classification` or `regression`
+    task         `multiclass`, `binary`, `multilabel` or `regression`
     metrics      {train: {...}, val: {...}, test: {...}}: finite numbers by metric, so that a selector says `val.loss`
     best_epoch   whose weights were kept, from 1; `epochs_run` how many there were, `stopped` what ended them
     initial      the weights it began with: file, sha256, how they were paired; null for random ones

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal
 from compiler.runtime.training.named import Named
 from compiler.settings import Bool, Fraction, MaybeInt, NonNegativeNumber, PositiveNumber, non_defaults
 
-Task = Literal["multiclass", "binary", "regression"]
+Task = Literal["multiclass", "binary", "multilabel", "regression"]
 Labels = Literal["numbers", "one-hot", "binary", "values"]
 
 
@@ -68,7 +68,7 @@ class CategoricalFocalCrossentropy(Loss):
 
 
 class BinaryCrossentropy(Loss, aliases=("bce",)):
-    """-log of the probability of the right one of two classes."""
+    """-log of the probability of the right one of two classes; of several labels, the mean of theirs."""
 
     labels: ClassVar[Labels] = "binary"
 

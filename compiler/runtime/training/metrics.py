@@ -12,7 +12,8 @@ class Metric(Named, family="metric"):
 
     Class attributes:
         keras: the class of `keras.metrics` for each task that the metric suits. It is given probabilities: (N, C)
-            and class numbers for `multiclass`, (N, 1) of class 1 for `binary`; values (N, K) for `regression`.
+            and class numbers for `multiclass`, (N, 1) of class 1 for `binary`, (N, K) and 0 or 1 for `multilabel`;
+            values (N, K) for `regression`.
         best: whether larger or smaller is better.
     """
 
@@ -23,8 +24,8 @@ class Metric(Named, family="metric"):
     def key(self) -> str:
         return snake(type(self).__name__)
 
-    def arguments(self) -> dict[str, Any]:
-        """What Keras's constructor takes, defaults left out."""
+    def arguments(self, task: Task, labels: int) -> dict[str, Any]:
+        """What Keras's constructor takes, defaults left out, for so many labels or classes."""
         return non_defaults(self)
 
 
@@ -40,9 +41,13 @@ class _Error(Metric, abstract=True):
 
 
 class Accuracy(Metric, aliases=("acc", "sparse_categorical_accuracy", "categorical_accuracy", "binary_accuracy")):
-    """Share of rows whose likeliest class is the right one."""
+    """Share of rows whose likeliest class is the right one; of labels that are on the right side of 0.5."""
 
-    keras: ClassVar[dict[Task, str]] = {"multiclass": "SparseCategoricalAccuracy", "binary": "BinaryAccuracy"}
+    keras: ClassVar[dict[Task, str]] = {
+        "multiclass": "SparseCategoricalAccuracy",
+        "binary": "BinaryAccuracy",
+        "multilabel": "BinaryAccuracy",
+    }
     best: ClassVar[Literal["max", "min"]] = "max"
 
 
@@ -62,9 +67,9 @@ class TopKAccuracy(
 
 
 class AUC(Metric):
-    """Area under the curve, ROC or precision-recall, by `num_thresholds` trapezoids."""
+    """Area under the curve, ROC or precision-recall, by `num_thresholds` trapezoids; the mean of the labels' areas."""
 
-    keras: ClassVar[dict[Task, str]] = {"binary": "AUC"}
+    keras: ClassVar[dict[Task, str]] = {"binary": "AUC", "multilabel": "AUC"}
     best: ClassVar[Literal["max", "min"]] = "max"
 
     num_thresholds: Annotated[
@@ -72,18 +77,41 @@ class AUC(Metric):
     ] = 200
     curve: Annotated[str, choice("ROC", "PR")] = "ROC"
 
+    def arguments(self, task: Task, labels: int) -> dict[str, Any]:
+        several = {"multi_label": True, "num_labels": labels} if task == "multilabel" else {}
+        return non_defaults(self) | several
+
+
+class F1Score(Metric, aliases=("f1",)):
+    """Harmonic mean of precision and recall: of class 1 for two classes, else averaged over classes or labels.
+
+    Its key says how: `f1_macro`, `f1_micro` or `f1_weighted`.
+    """
+
+    keras: ClassVar[dict[Task, str]] = {"multiclass": "F1Score", "binary": "F1Score", "multilabel": "F1Score"}
+    best: ClassVar[Literal["max", "min"]] = "max"
+
+    average: Annotated[str, choice("macro", "micro", "weighted")] = "macro"
+
+    @property
+    def key(self) -> str:
+        return f"f1_{self.average}"
+
+    def arguments(self, task: Task, labels: int) -> dict[str, Any]:
+        return {"average": self.average, "threshold": None if task == "multiclass" else 0.5}
+
 
 class Precision(Metric):
-    """Share of rows taken for class 1 that are."""
+    """Share of rows taken for class 1 that are; of labels given that are right."""
 
-    keras: ClassVar[dict[Task, str]] = {"binary": "Precision"}
+    keras: ClassVar[dict[Task, str]] = {"binary": "Precision", "multilabel": "Precision"}
     best: ClassVar[Literal["max", "min"]] = "max"
 
 
 class Recall(Metric):
-    """Share of rows of class 1 that are taken for it."""
+    """Share of rows of class 1 that are taken for it; of right labels that are given."""
 
-    keras: ClassVar[dict[Task, str]] = {"binary": "Recall"}
+    keras: ClassVar[dict[Task, str]] = {"binary": "Recall", "multilabel": "Recall"}
     best: ClassVar[Literal["max", "min"]] = "max"
 
 
@@ -129,6 +157,7 @@ class R2Score(Metric, aliases=("r2",)):
 USUAL: dict[Task, tuple[Metric, ...]] = {
     "multiclass": (Accuracy(),),
     "binary": (Accuracy(),),
+    "multilabel": (Accuracy(), F1Score()),
     "regression": (MeanAbsoluteError(), RootMeanSquaredError()),
 }
 """What `metrics: auto` measures."""

@@ -71,6 +71,11 @@ class Objective:
     single: bool = False
     one_hot: bool = False
 
+    @property
+    def independent(self) -> bool:
+        """Whether each value of the output is a probability, or a logit, of its own: sigmoid and not softmax."""
+        return self.single or self.task == "multilabel"
+
 
 def head_of(graph: CheckedGraph) -> Head:
     """The head of a graph with one output."""
@@ -88,13 +93,17 @@ def objective(head: Head, loss: Loss, task: Task) -> Objective:
     single = task == "binary" and head.units == 1
     _require_loss(loss, task, single)
     if task == "regression":
+        if head.activation in ("softmax", "log_softmax"):
+            ends = f"{head.node.name!r} ends with {head.activation!r}"
+            message = f"{ends}, which gives probabilities of classes, not values"
+            raise Unsuitable("E602", message, "activation: linear", head.node)
         return Objective(task, MeanSquaredError() if isinstance(loss, Auto) else loss, "values")
-    gives = _gives(head, loss, single)
+    gives = _gives(head, loss, task, single)
     if not isinstance(loss, Auto):
         return Objective(task, loss, gives, single)
     logits, smoothing = gives == "logits", loss.label_smoothing
-    if single:
-        return Objective(task, BinaryCrossentropy(from_logits=logits, label_smoothing=smoothing), gives, single=True)
+    if single or task == "multilabel":
+        return Objective(task, BinaryCrossentropy(from_logits=logits, label_smoothing=smoothing), gives, single)
     if smoothing:  # Keras smooths one-hot rows only
         smoothed = CategoricalCrossentropy(from_logits=logits, label_smoothing=smoothing)
         return Objective(task, smoothed, gives, one_hot=True)
@@ -106,12 +115,14 @@ def _require_loss(loss: Loss, task: Task, single: bool) -> None:
     if isinstance(loss, Auto):
         return
     name = snake(type(loss).__name__)
-    of_classes = "binary_crossentropy" if single else "sparse_categorical_crossentropy"
+    of_classes = "binary_crossentropy" if single or task == "multilabel" else "sparse_categorical_crossentropy"
     right = "mean_squared_error" if task == "regression" else of_classes
     if task == "regression" and loss.labels != "values":
         message = f"{name!r} compares with classes, but the data have values to predict (regression)"
     elif task != "regression" and loss.labels == "values":
-        message = f"{name!r} compares values, but the data have classes"
+        message = f"{name!r} compares values, but the data have {_LABELLED[task]}"
+    elif task == "multilabel" and loss.labels != "binary":
+        message = f"{name!r} takes one class a row, but a row of the data has several labels (multilabel)"
     elif loss.labels == "one-hot":
         message = f"{name!r} needs one-hot labels, but the data have class numbers"
     elif task == "multiclass" and loss.labels == "binary":
@@ -129,9 +140,13 @@ def _require_loss(loss: Loss, task: Task, single: bool) -> None:
     raise Unsuitable("E604", message, hint, ("loss",))
 
 
-def _gives(head: Head, loss: Loss, single: bool) -> Gives:
-    """How the output for classes is read; raises E602 where the activation does not suit."""
-    name, squash = head.node.name, "sigmoid" if single else "softmax"
+_LABELLED = {"multiclass": "classes", "binary": "classes", "multilabel": "labels"}
+
+
+def _gives(head: Head, loss: Loss, task: Task, single: bool) -> Gives:
+    """How the output for classes or labels is read; raises E602 where the activation does not suit."""
+    independent = single or task == "multilabel"
+    name, squash = head.node.name, "sigmoid" if independent else "softmax"
     if head.activation is None:
         if loss.logits is None:
             raise Unsuitable(
@@ -141,10 +156,11 @@ def _gives(head: Head, loss: Loss, single: bool) -> Gives:
                 ("loss",),
             )
         return "logits" if loss.logits else "probabilities"
-    if head.activation not in ("linear", squash, *(() if single else ("log_softmax",))):
+    if head.activation not in ("linear", squash, *(() if independent else ("log_softmax",))):
+        wanted = "a probability for each label" if task == "multilabel" else _PLURALS[squash]
         raise Unsuitable(
             "E602",
-            f"{name!r} ends with {head.activation!r}, which gives neither {_PLURALS[squash]} nor logits",
+            f"{name!r} ends with {head.activation!r}, which gives neither {wanted} nor logits",
             f"activation: {squash}, or linear",
             head.node,
         )
