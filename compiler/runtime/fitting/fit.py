@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -12,8 +11,8 @@ from compiler.errors import ConfigError, Fault
 from compiler.ir import CheckedGraph
 from compiler.runtime.checks import measured
 from compiler.runtime.data import Dataset
+from compiler.runtime.fitting.outcome import Outcome
 from compiler.runtime.fitting.progress import Progress, Silent
-from compiler.runtime.fitting.state import Stopped
 from compiler.runtime.fitting.steps import Steps
 from compiler.runtime.fitting.training import Clock, Diverged, Training, Writer
 from compiler.runtime.initial import InitialWeights
@@ -22,28 +21,6 @@ from compiler.runtime.training import TrainSettings, Unsuitable, head_of, object
 from compiler.targets.keras import build
 
 __all__ = ["Diverged", "Outcome", "fit"]
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a training came to.
-
-    Attributes:
-        metrics: by split: `val` and `test` with the best weights; `train` as measured during the best epoch.
-        best_epoch: whose weights were kept, from 1.
-        stopped: what ended it.
-        history: one row an epoch, as in `history.csv`.
-        timings: seconds by phase: `build`, `fit`, `evaluate`, `save`.
-        initial: where the weights came from that it began with; None for random ones.
-    """
-
-    metrics: Mapping[str, Mapping[str, float]]
-    best_epoch: int
-    epochs_run: int
-    stopped: Stopped
-    history: tuple[Mapping[str, float], ...]
-    timings: Mapping[str, float]
-    initial: Mapping[str, object] | None = None
 
 
 def fit(
