@@ -11,10 +11,11 @@ from compiler.errors import ConfigError, Fault
 from compiler.ir import CheckedGraph
 from compiler.runtime.checks import measured
 from compiler.runtime.data import Dataset
+from compiler.runtime.fitting.clock import Clock
 from compiler.runtime.fitting.outcome import Outcome
 from compiler.runtime.fitting.progress import Progress, Silent
 from compiler.runtime.fitting.steps import Steps
-from compiler.runtime.fitting.training import Clock, Diverged, Training, Writer
+from compiler.runtime.fitting.training import Diverged, Training, Writer
 from compiler.runtime.initial import InitialWeights
 from compiler.runtime.initial.fill import fill
 from compiler.runtime.training import TrainSettings, Unsuitable, head_of, objective

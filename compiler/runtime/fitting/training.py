@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import math
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from time import perf_counter
 from typing import Any, Protocol
 
 import keras
@@ -16,6 +13,8 @@ from numpy.typing import NDArray
 
 from compiler.errors import ConfigError, Fault
 from compiler.runtime.data import Dataset
+from compiler.runtime.fitting.clock import Clock
+from compiler.runtime.fitting.history import write_csv
 from compiler.runtime.fitting.progress import Progress
 from compiler.runtime.fitting.sampling import permutation, sample_weights
 from compiler.runtime.fitting.state import Row, State
@@ -37,21 +36,6 @@ class Writer(Protocol):
 
 class Diverged(ConfigError):
     """E802: the loss, or the monitor of the best epoch, is no number."""
-
-
-@dataclass(slots=True)
-class Clock:
-    """Seconds by phase."""
-
-    timings: dict[str, float] = field(default_factory=dict[str, float])
-    _last: float = field(default_factory=perf_counter)
-
-    def lap(self, phase: str) -> float:
-        """Add the time since the last lap to `phase`, and give it."""
-        now = perf_counter()
-        seconds, self._last = now - self._last, now
-        self.timings[phase] = self.timings.get(phase, 0.0) + seconds
-        return seconds
 
 
 class Training:
@@ -122,7 +106,7 @@ class Training:
 
     def _record(self, row: Row) -> None:
         self.state = self.state.recorded(row)
-        self.out.save("history.csv", lambda path: _write_csv(path, self.state.history))
+        self.out.save("history.csv", lambda path: write_csv(path, self.state.history))
 
     def _judge(self) -> None:
         """Look at the epoch that is over, and keep the weights if they are the best."""
@@ -136,10 +120,3 @@ class Training:
         if self.state.best_epoch:
             hint += f"; the weights of epoch {self.state.best_epoch} are saved"
         raise Diverged([Fault("E802", f"{what} became {value} in epoch {when}", hint=hint)])
-
-
-def _write_csv(path: Path, rows: Sequence[Row]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)

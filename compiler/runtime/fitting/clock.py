@@ -1,0 +1,21 @@
+"""How long the phases of a training take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from time import perf_counter
+
+
+@dataclass(slots=True)
+class Clock:
+    """Seconds by phase."""
+
+    timings: dict[str, float] = field(default_factory=dict[str, float])
+    _last: float = field(default_factory=perf_counter)
+
+    def lap(self, phase: str) -> float:
+        """Add the time since the last lap to `phase`, and give it."""
+        now = perf_counter()
+        seconds, self._last = now - self._last, now
+        self.timings[phase] = self.timings.get(phase, 0.0) + seconds
+        return seconds
