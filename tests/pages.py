@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from compiler import commands
+from compiler.runtime.cli import STATUSES, USER_ERROR
 
 ROOT = Path(__file__).parents[1]
 _PART = re.compile(r"^#+ (?P<title>[^\n]*)$|^```(?P<language>\w+)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -93,7 +94,7 @@ def printed_by(run: Callable[[], object]) -> str:
         try:
             run()
         except SystemExit as stop:
-            assert stop.code in (0, 2), stream.getvalue()
+            assert stop.code in (0, USER_ERROR, *STATUSES.values()), stream.getvalue()
     return stream.getvalue()
 
 

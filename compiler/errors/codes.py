@@ -93,11 +93,16 @@ CODES: dict[str, str] = {
     "E707": "empty split",
     "E708": "data unlike their declaration",
     "W709": "unscaled bytes",
+    "E720": "damaged data file",
     "W725": "label that a split does not tell apart",
     # run time
     "E801": "Keras refuses the layer",
     "E802": "training diverged",
     "E803": "run directory that cannot be used",
+    "E804": "out of memory",
+    "E805": "disk full",
+    "E806": "run directory in use",
+    "E807": "stopped by a signal",
     # files from elsewhere
     "E901": "file from elsewhere that cannot be read",
     "E902": "content that is refused",

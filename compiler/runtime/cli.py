@@ -1,4 +1,4 @@
-"""What the commands share: faults on standard error with exit status 2, and Hydra's command line."""
+"""What the commands share: faults on standard error with their exit status, and Hydra's command line."""
 
 from __future__ import annotations
 
@@ -10,15 +10,29 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from compiler.errors import ConfigError, Fault, as_json, render
+from compiler.runtime.memory import enough_memory
 from compiler.spec.compose import CONFIG_NAME
 
 USER_ERROR = 2
-"""Exit status of a user's mistake."""
+"""Exit status of a user's mistake, and of every fault that `STATUSES` does not name."""
+
+STATUSES = {
+    "E802": 3,  # the training diverged
+    "E804": 4,  # out of memory
+    "E805": 5,  # disk full
+    "E806": 6,  # another process writes the run
+    "E720": 7,  # a data file is damaged
+    "E807": 75,  # stopped by a signal after a checkpoint; 75 is EX_TEMPFAIL of sysexits.h: try again
+}
+"""Exit status by the code of the fault, for scripts that act on it. `docs/watching.md` has the same table."""
+
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells have it: 128 + SIGINT."""
 
 
 @contextmanager
 def reporting_faults(*, as_data: bool = False) -> Iterator[Callable[[Iterable[Fault]], None]]:
-    """Print the faults of a `ConfigError` and exit with status 2; gives a function that prints warnings.
+    """Print the faults of a `ConfigError` and exit with their status; gives a function that prints warnings.
 
     Args:
         as_data: print JSON on standard output instead of text on standard error.
@@ -32,10 +46,24 @@ def reporting_faults(*, as_data: bool = False) -> Iterator[Callable[[Iterable[Fa
             print(render(found), file=sys.stderr)
 
     try:
-        yield report
+        with enough_memory():
+            yield report
     except ConfigError as error:
         report(error.faults)
-        sys.exit(USER_ERROR)
+        sys.exit(status_of(error.faults))
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+
+
+def status_of(faults: Iterable[Fault]) -> int:
+    """The exit status for `faults`: the one that all errors among them have, else that of a user's mistake.
+
+    >>> status_of([Fault("W607", "no effect"), Fault("E805", "disk full")]), status_of([Fault("E104", "unknown")])
+    (5, 2)
+    """
+    found = {STATUSES.get(fault.code, USER_ERROR) for fault in faults if fault.is_error}
+    return found.pop() if len(found) == 1 else USER_ERROR
 
 
 @dataclass(frozen=True, slots=True)

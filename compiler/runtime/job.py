@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from compiler.errors import ConfigError, Fault
 from compiler.runtime.data.source import SOURCES
+from compiler.runtime.memory import enough_memory
 from compiler.runtime.plan import Network, Plan
 from compiler.spec.located import plain
 
@@ -33,7 +34,7 @@ def run(job: Plan, folder: Path, console: Console, overrides: Sequence[str] = ()
 
     Raises:
         ConfigError: faulty data (E7xx), a layer that Keras refuses (E801), a loss that is no number (E802), a folder
-            that cannot be used (E803).
+            that cannot be used (E803, E806), memory or disk that run out (E804, E805).
     """
     from compiler.errors import render
     from compiler.runtime.data.load import load
@@ -53,7 +54,8 @@ def run(job: Plan, folder: Path, console: Console, overrides: Sequence[str] = ()
     timings = {"data": loaded - start, "import": perf_counter() - loaded}
     if job.initial:
         console.print(str(job.initial), markup=False, highlight=False, soft_wrap=True)
-    with RunWriter(folder, {"kind": "keras", "name": job.name, "overrides": list(overrides)}) as writer:
+    about = {"kind": "keras", "name": job.name, "overrides": list(overrides)}
+    with RunWriter(folder, about) as writer, enough_memory():
         writer.save_text("model.yaml", job.model.model_yaml)
         writer.save_json(ARTEFACT, preprocessing(job.data, job.data_section, dataset))
         outcome = _fit_network(job.model, job.train, dataset, writer, progress_on(console))

@@ -18,11 +18,12 @@ from tests.pages import ROOT, Example, by_commands, consoles
 
 Says = Callable[[Example, Callable[[list[str]], str]], None]
 EXAMPLES = consoles(ROOT / "docs/errors.md")
+SHELLS = [example for example in EXAMPLES if any(not line.startswith("$ python ") for line in example.typed)]
 FOREIGN = [example for example in EXAMPLES if example.title[1] == "9"]
 CHECKS = [example for example in EXAMPLES if "train.py" not in example.body and example not in FOREIGN]
 # faults in the data are found before TensorFlow is imported
 DATA = [example for example in EXAMPLES if example not in CHECKS and example.title[1] == "7"]
-TRAININGS = [example for example in EXAMPLES if example not in CHECKS + DATA + FOREIGN]
+TRAININGS = [example for example in EXAMPLES if example not in CHECKS + DATA + FOREIGN + SHELLS]
 
 
 def faults_of_data(words: list[str]) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import keras  # noqa: F401  # marks the file as one that needs TensorFlow, which brings absl
 import pytest
@@ -11,8 +14,9 @@ from absl import logging
 from hydra.core.global_hydra import GlobalHydra
 
 import train
-from tests.language.test_errors_page import TRAININGS
-from tests.pages import Example, printed_by
+from compiler.runtime.cli import STATUSES
+from tests.language.test_errors_page import SHELLS, TRAININGS
+from tests.pages import ROOT, Example, printed_by
 
 Says = Callable[[Example, Callable[[list[str]], str]], None]
 
@@ -29,3 +33,15 @@ def test_an_example_prints_what_the_page_says(example: Example, says: Says, monk
         return printed if "error[" in printed else ""  # the page leaves out what a training prints that goes well
 
     says(example, say)
+
+
+@pytest.mark.parametrize("example", [example for example in SHELLS if example.title[:4] != "E807"], ids=str)
+def test_a_shell_prints_what_the_page_says_and_has_the_status(example: Example, tmp_path: Path) -> None:
+    (tmp_path / "train.py").symlink_to(ROOT / "train.py")
+    script = "\n".join(line.removeprefix("$ ") for line in example.typed)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    ran = subprocess.run(
+        ["bash", "-c", script], cwd=tmp_path, env={**os.environ, "PATH": path}, capture_output=True, text=True
+    )
+    assert ran.stderr.strip() == example.body.partition("error[")[1] + example.body.partition("error[")[2].strip()
+    assert ran.returncode == STATUSES[example.title[:4]]

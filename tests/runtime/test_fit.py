@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import pytest
 import sklearn.metrics as sk
 from sklearn.utils.class_weight import compute_sample_weight
 
-from compiler.errors import ConfigError, Diagnostics, Source
+from compiler.errors import ConfigError, Diagnostics, Fault, Source
 from compiler.ir import CheckedGraph
 from compiler.pipeline import ModelSource, compile_model
 from compiler.runtime.data import Dataset, Split
@@ -51,7 +51,7 @@ class Recorded:
     def __init__(self) -> None:
         self.told: list[tuple[object, ...]] = []
 
-    def begin(self, epochs: int, steps: int) -> None:
+    def begin(self, epochs: int, steps: int, history: Sequence[Mapping[str, float]] = ()) -> None:
         self.told.append(("begin", epochs, steps))
 
     def step(self, epoch: int, done: int) -> None:
@@ -59,6 +59,9 @@ class Recorded:
 
     def epoch(self, row: Mapping[str, float]) -> None:
         self.told.append(("epoch", row["epoch"]))
+
+    def note(self, faults: Sequence[Fault]) -> None:
+        self.told.append(("note", *(fault.code for fault in faults)))
 
     def close(self) -> None:
         self.told.append(("close",))

@@ -173,7 +173,7 @@ def test_two_writers_of_one_directory_are_told_apart(tmp_path: Path) -> None:
     first = RunWriter(tmp_path)
     with pytest.raises(ConfigError) as refusal:
         RunWriter(tmp_path)
-    assert message(refusal) == f"E803: '{tmp_path}' is being written by another process"
+    assert message(refusal) == f"E806: '{tmp_path}' is being written by another process"
     first.fail("enough")
     RunWriter(tmp_path).complete({})
     assert read_run(tmp_path).metrics == {}
@@ -194,7 +194,7 @@ def test_a_full_disk_is_a_fault(tmp_path: Path) -> None:
     run = RunWriter(tmp_path)
     with pytest.raises(ConfigError) as refusal:
         run.save("model.keras", write)
-    assert message(refusal) == f"E803: cannot write 'model.keras' to '{tmp_path}': No space left on device"
+    assert message(refusal) == f"E805: cannot write 'model.keras' to '{tmp_path}': No space left on device"
 
 
 def test_a_run_that_raises_is_failed(tmp_path: Path) -> None:

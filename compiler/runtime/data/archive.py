@@ -50,7 +50,7 @@ class Archive:
         except Unreadable:
             raise
         except Exception as error:  # zipfile, its codecs and NumPy raise a dozen kinds on damaged bytes
-            raise Unreadable(f"has a damaged array {name!r} ({_reason(error)})") from None
+            raise Unreadable(f"has a damaged array {name!r} ({_reason(error)})", damaged=True) from None
 
 
 def open_archive(path: Path) -> Archive:
@@ -65,7 +65,8 @@ def open_archive(path: Path) -> Archive:
         if start == b"\x93NUMPY":
             raise Unreadable("is a single .npy array, not an .npz archive with 'x' and 'y'")
         if not zipfile.is_zipfile(path):
-            raise Unreadable("is not an .npz file, or is cut short")
+            cut = start.startswith(b"PK\3\4")
+            raise Unreadable("is cut short" if cut else "is not an .npz file", damaged=cut)
         with zipfile.ZipFile(path) as archive:
             names = tuple(name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy"))
     except Unreadable:
@@ -73,7 +74,7 @@ def open_archive(path: Path) -> Archive:
     except OSError as error:
         raise Unreadable(f"cannot be read ({_reason(error)})") from None
     except Exception as error:  # zipfile raises several kinds on damaged bytes
-        raise Unreadable(f"is a damaged .npz file ({_reason(error)})") from None
+        raise Unreadable(f"is a damaged .npz file ({_reason(error)})", damaged=True) from None
     return Archive(path, names)
 
 

@@ -83,7 +83,7 @@ def _read_batch(path: Path, blame: Blame) -> Pair | None:
         size = path.stat().st_size
         if size == 0 or size % _RECORD:
             message = f"{str(path)!r} must hold records of {_RECORD:,} bytes, but has {size:,} bytes: cut short?"
-            blame("E702", message, "path")
+            blame("E720", message, "path")
             return None
         records = np.fromfile(path, np.uint8).reshape(-1, _RECORD)
     except OSError as error:

@@ -89,5 +89,5 @@ def _read(folder: Path, name: str, rank: int, blame: Blame) -> Array | None:
     try:
         return read_idx(path, rank)
     except Unreadable as error:
-        blame("E702", f"{str(path)!r} {error}", "path")
+        blame(error.code, f"{str(path)!r} {error}", "path")
         return None

@@ -36,7 +36,8 @@ def read_idx(path: Path, rank: int) -> NDArray[np.uint8]:
                     return _read(stream, rank, path.stat().st_size * DEFLATE_RATIO)
             return _read(raw, rank, path.stat().st_size)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise Unreadable(f"is not an intact gzip file ({error})") from None
+        damaged = not str(error).startswith("Not a gzipped file")
+        raise Unreadable(f"is not an intact gzip file ({error})", damaged=damaged) from None
     except OSError as error:
         raise Unreadable(f"cannot be read ({error.strerror or error})") from None
 
@@ -55,7 +56,7 @@ def _read(stream: _Stream, rank: int, most: int) -> NDArray[np.uint8]:
             f" (got IDX type 0x{header[2]:02x} in {header[3]})"
         )
     if len(header) < 4 + 4 * rank:
-        raise Unreadable("is cut short within its header")
+        raise Unreadable("is cut short within its header", damaged=True)
     shape = tuple(int.from_bytes(header[4 + 4 * i : 8 + 4 * i], "big") for i in range(rank))
     declared = math.prod(shape)
     if declared > most:
@@ -66,7 +67,7 @@ def _read(stream: _Stream, rank: int, most: int) -> NDArray[np.uint8]:
         data += block
     if len(data) != declared:
         size = "more" if len(data) > declared else f"only {len(data):,}"
-        raise Unreadable(f"declares {_dims(shape)} bytes, but holds {size}")
+        raise Unreadable(f"declares {_dims(shape)} bytes, but holds {size}", damaged=True)
     return np.frombuffer(data, np.uint8).reshape(shape)
 
 

@@ -51,7 +51,7 @@ class Npz(DataSettings, source="npz"):
         try:
             archive = open_archive(path)
         except Unreadable as error:
-            blame("E702", f"{str(path)!r} {error}", "path", hint=_HINT)
+            blame(error.code, f"{str(path)!r} {error}", "path", hint=_HINT if error.code == "E702" else None)
             return None
         parts = self._parts(archive, blame)
         if parts is None:
@@ -108,7 +108,7 @@ def _read(archive: Archive, name: str, blame: Blame) -> Array | None:
     try:
         return archive.read(name)
     except Unreadable as error:
-        blame("E702", f"{str(archive.path)!r} {error}", "path", hint=error.hint)
+        blame(error.code, f"{str(archive.path)!r} {error}", "path", hint=error.hint)
         return None
 
 

@@ -50,11 +50,15 @@ SOURCES: dict[str, type[DataSettings]] = {}
 
 
 class Unreadable(Exception):
-    """A file is not what its format asks for; the text says how, after the file's name."""
+    """A file is not what its format asks for; the text says how, after the file's name.
 
-    def __init__(self, message: str, hint: str | None = None) -> None:
+    Attributes:
+        code: E720 where the file is damaged (it was such a file, and bytes of it are lost), else E702.
+    """
+
+    def __init__(self, message: str, hint: str | None = None, *, damaged: bool = False) -> None:
         super().__init__(message)
-        self.hint = hint
+        self.hint, self.code = hint, "E720" if damaged else "E702"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,9 +1,11 @@
-"""How a training is shown: a live bar on a terminal, one line an epoch everywhere."""
+"""Who is told how a training goes on, and how it is shown: a live bar on a terminal, one line an epoch everywhere."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
+
+from compiler.errors import Fault, render
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -13,16 +15,19 @@ Row = Mapping[str, float]
 
 
 class Progress(Protocol):
-    """Told by a training how far it is."""
+    """Told by a training how far it is: the console, and every logger."""
 
-    def begin(self, epochs: int, steps: int) -> None:
-        """A training of at most `epochs` epochs of `steps` steps begins."""
+    def begin(self, epochs: int, steps: int, history: Sequence[Row] = ()) -> None:
+        """A training of at most `epochs` epochs of `steps` steps begins, or goes on after those of `history`."""
 
     def step(self, epoch: int, done: int) -> None:
         """`done` steps of `epoch` (from 1) are done."""
 
     def epoch(self, row: Row) -> None:
         """An epoch is over."""
+
+    def note(self, faults: Sequence[Fault]) -> None:
+        """Something was noticed while it runs; these are warnings."""
 
     def close(self) -> None:
         """The training is over, however it ended."""
@@ -38,7 +43,7 @@ class Lines:
     def __init__(self, console: Console) -> None:
         self.console, self.epochs = console, 0
 
-    def begin(self, epochs: int, steps: int) -> None:
+    def begin(self, epochs: int, steps: int, history: Sequence[Row] = ()) -> None:
         self.epochs = epochs
 
     def step(self, epoch: int, done: int) -> None:
@@ -48,6 +53,9 @@ class Lines:
         # no markup and no wrapping: the line is text that other programs may read
         self.console.print(line(row, self.epochs), markup=False, highlight=False, soft_wrap=True)
 
+    def note(self, faults: Sequence[Fault]) -> None:
+        self.console.print(render(faults), markup=False, highlight=False, soft_wrap=True)
+
     def close(self) -> None:
         """Nothing is open."""
 
@@ -55,17 +63,19 @@ class Lines:
 class Bar(Lines):
     """A live bar of the epoch's steps below the lines."""
 
-    def begin(self, epochs: int, steps: int) -> None:
+    def begin(self, epochs: int, steps: int, history: Sequence[Row] = ()) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as Live
 
-        super().begin(epochs, steps)
+        super().begin(epochs, steps, history)
         text = TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}")
         self._steps = steps
         self._live = Live(
             text, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=self.console, transient=True
         )
-        self._task = self._live.add_task("", total=steps * epochs, epoch=1, epochs=epochs)
+        done = len(history)
+        epoch = min(done + 1, epochs)
+        self._task = self._live.add_task("", total=steps * epochs, completed=steps * done, epoch=epoch, epochs=epochs)
         self._live.start()
 
     def step(self, epoch: int, done: int) -> None:
@@ -79,10 +89,38 @@ class Bar(Lines):
 class Silent:
     """Nothing is shown."""
 
-    def begin(self, epochs: int, steps: int) -> None: ...
+    def begin(self, epochs: int, steps: int, history: Sequence[Row] = ()) -> None: ...
     def step(self, epoch: int, done: int) -> None: ...
     def epoch(self, row: Row) -> None: ...
+    def note(self, faults: Sequence[Fault]) -> None: ...
     def close(self) -> None: ...
+
+
+class Together:
+    """Several that are told the same, in order."""
+
+    def __init__(self, observers: Iterable[Progress]) -> None:
+        self.observers = tuple(observers)
+
+    def begin(self, epochs: int, steps: int, history: Sequence[Row] = ()) -> None:
+        for observer in self.observers:
+            observer.begin(epochs, steps, history)
+
+    def step(self, epoch: int, done: int) -> None:
+        for observer in self.observers:
+            observer.step(epoch, done)
+
+    def epoch(self, row: Row) -> None:
+        for observer in self.observers:
+            observer.epoch(row)
+
+    def note(self, faults: Sequence[Fault]) -> None:
+        for observer in self.observers:
+            observer.note(faults)
+
+    def close(self) -> None:
+        for observer in self.observers:
+            observer.close()
 
 
 def progress_on(console: Console) -> Progress:

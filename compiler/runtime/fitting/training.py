@@ -65,7 +65,7 @@ class Training:
         count = math.ceil(len(rows) / self.train.batch_size)
         weights = sample_weights(rows.y, self.train, len(self.data.class_names))
         advance = self.steps.epoch(rows.x, rows.y, weights)
-        progress.begin(self.train.epochs, count)
+        progress.begin(self.train.epochs, count, self.state.history)
         while not self.state.stopped:
             row = self._epoch(len(self.state.history), count, advance, progress)
             self._judge()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -29,18 +31,32 @@ class Artefact:
     bytes: int
 
 
-def refused(message: str, hint: str | None = None) -> ConfigError:
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_ROOM = "make room, or lift the quota or file-size limit"
+
+
+def refused(message: str, hint: str | None = None, code: str = "E803") -> ConfigError:
     """The error of a run directory that cannot be used."""
-    return ConfigError([Fault("E803", message, hint=hint)])
+    return ConfigError([Fault(code, message, hint=hint)])
 
 
 @contextmanager
 def reported(doing: str) -> Iterator[None]:
-    """Turn an error of the file system (full, read-only, gone) into a fault that says what was being done."""
+    """Turn an error of the file system into a fault that says what was being done: E805 where no more can be written
+    (disk, quota, file-size limit), else E803 (read-only, gone)."""
     try:
         yield
     except OSError as error:
-        raise refused(f"cannot {doing}: {error.strerror or error}") from error
+        number = error.errno or _number_in(str(error))
+        reason = os.strerror(number) if number else str(error)
+        full = number in _FULL
+        raise refused(f"cannot {doing}: {reason}", _ROOM if full else None, "E805" if full else "E803") from error
+
+
+def _number_in(text: str) -> int | None:
+    """The number of an error in HDF5's text, which is all that h5py keeps of it."""
+    found = re.search(r"\berrno = (\d+)", text)
+    return int(found[1]) if found else None
 
 
 def artefact_name(name: str) -> str:

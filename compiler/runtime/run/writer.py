@@ -48,7 +48,8 @@ class RunWriter:
         about: fields of `run.json` that are known from the start, for whoever reads an unfinished run.
 
     Raises:
-        ConfigError: E803, the directory has a complete run, is being written by another process, or is not writable.
+        ConfigError: E803, the directory has a complete run or is not writable; E805, the disk is full; E806, another
+            process is writing it.
     """
 
     def __init__(self, root: Path, about: Mapping[str, object] | None = None) -> None:
@@ -77,7 +78,7 @@ class RunWriter:
             write: makes a file at the path that it gets.
 
         Raises:
-            ConfigError: E803, the file system refuses (full, read-only, gone).
+            ConfigError: E803, the file system refuses (read-only, gone); E805, it is full.
             ValueError: `name` is not a plain relative path, or names `run.json`.
             RuntimeError: the run is complete or failed.
         """
@@ -135,7 +136,7 @@ class RunWriter:
             The run's directory.
 
         Raises:
-            ConfigError: E802, a metric is NaN or infinite; E803, the file system refuses.
+            ConfigError: E802, a metric is NaN or infinite; E803 or E805, the file system refuses.
             RuntimeError: the run is complete or failed already.
         """
         self._require_open()
@@ -201,7 +202,8 @@ def _lock(root: Path) -> int | None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(descriptor)
-        raise refused(f"'{root}' is being written by another process") from None
+        hint = "wait for it, or give another folder: hydra.run.dir=DIR"
+        raise refused(f"'{root}' is being written by another process", hint, "E806") from None
     except OSError:
         pass  # some network file systems cannot lock a folder: there, two writers are the user's own care
     return descriptor
