@@ -51,8 +51,9 @@ class Dataset:
         name: the source's name.
         class_names: in the order of the class numbers, or of the labels' columns; empty for regression.
         fingerprints: sha256 by what they cover (`rows`, `labels`, `classes`), then by split (`train`, `val`, `test`)
-            and `all`. `rows` covers row ids and inputs as the source has them, before resizing and scaling, so that two
-            models that prepare the same rows differently can be pooled.
+            and `all`; with folds by `folds` too, for the rows of all of them. `rows` covers row ids and inputs as the
+            source has them, before resizing and scaling, so that two models that prepare the same rows differently can
+            be pooled.
         warnings: suspicions, for the caller to print.
         fitted: what the preparation learnt from the training rows (scales, categories), in JSON's values; it prepares
             further rows alike.

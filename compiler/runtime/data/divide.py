@@ -8,7 +8,10 @@ The steps, for the rows that the source has not split itself (all of them, or it
    Each draw is scikit-learn's `train_test_split` over the row numbers in the order that the draw before left them in,
    with `random_state=split.seed`, stratified by class (not for regression and multilabel). It depends on NumPy's frozen
    MT19937 stream alone, not on the machine.
-3. The row numbers of each split are sorted.
+3. With `folds`, `val` is a fold of what is left after `test` (`folds.py`).
+4. Rows of one group stay together: the draws of `test` and `val` are then `GroupShuffleSplit`'s, of groups and not
+   stratified.
+5. The row numbers of each split are sorted.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.runtime.data.dataset import Array
+from compiler.runtime.data.folds import fold
 from compiler.runtime.data.source import Blame, DataSettings
 
 Indices = NDArray[np.int64]
@@ -27,28 +31,48 @@ PARTS: tuple[Literal["train"], Literal["val"], Literal["test"]] = ("train", "val
 
 
 def divide(
-    y: Array, given: frozenset[str], settings: DataSettings, blame: Blame, names: tuple[str, ...]
+    y: Array,
+    given: frozenset[str],
+    settings: DataSettings,
+    blame: Blame,
+    names: tuple[str, ...],
+    groups: Array | None = None,
 ) -> Mapping[str, Indices] | None:
     """Row numbers of `train` and of those of `val` and `test` that the source has not `given`.
 
     Args:
         y: class numbers of the rows to share out, int64 (N,), or what is not stratified by: labels, targets.
         names: of the classes; empty where rows have none.
+        groups: int64 (N,); rows of one group come into one split.
 
     Returns:
         None, with E706 or E707 reported, where a split would be empty or without a class.
     """
-    counts = {part: _count(share, len(y)) for part, share in settings.split.shares.items() if part not in given}
+    folded = settings.folds is not None
+    if folded and "val" in given:
+        message = "'folds' takes 'val' from the rows that are not 'test', but the data have a 'val' of their own"
+        blame("E708", message, "folds", hint="folds: null")
+        return None
+    shares = {part: share for part, share in settings.split.shares.items() if part not in given}
+    counts = {part: _count(share, len(y)) for part, share in shares.items() if part == "test" or not folded}
     if not _check_counts(counts, len(y), settings, blame):
         return None
     rest: Indices = np.arange(len(y), dtype=np.int64)
     chosen: dict[str, Indices] = {}
     for part in ("test", "val"):
         if part in counts:
-            drawn = _draw(y, rest, counts[part], settings.split.seed, part, blame, names)
+            if groups is None:
+                drawn = _draw(y, rest, counts[part], settings.split.seed, part, blame, names)
+            else:
+                drawn = _draw_groups(groups, rest, counts[part], settings.split.seed, part, blame)
             if drawn is None:
                 return None
             rest, chosen[part] = drawn
+    if folded:
+        parted = fold(y, rest, groups, settings, blame, names)
+        if parted is None:
+            return None
+        rest, chosen["val"] = parted
     limit = settings.limit
     if limit is not None and limit < len(rest):
         if limit < len(names):
@@ -140,6 +164,24 @@ def _draw(
     sklearn: Any = model_selection
     rest, drawn = sklearn.train_test_split(rows, test_size=count, random_state=seed, stratify=stratify)
     return rest, drawn
+
+
+def _draw_groups(
+    groups: Array, rows: Indices, count: int, seed: int, part: str, blame: Blame
+) -> tuple[Indices, Indices] | None:
+    """(the rest, the drawn rows) of `rows`: as large a share of the groups as `count` is of the rows."""
+    from sklearn import model_selection
+
+    kinds = len(np.unique(groups[rows]))
+    if kinds < 2:
+        message = f"'{part}' and 'train' need a group each, but {kinds} is left"
+        blame("E707", message, "group", hint="a column with more values")
+        return None
+    taken = min(max(round(count / len(rows) * kinds), 1), kinds - 1)
+    sklearn: Any = model_selection
+    splitter = sklearn.GroupShuffleSplit(n_splits=1, test_size=taken, random_state=seed)
+    rest, drawn = next(splitter.split(rows, groups=groups[rows]))
+    return rows[rest], rows[drawn]
 
 
 def _class(number: int, names: tuple[str, ...]) -> str:

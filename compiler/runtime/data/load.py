@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from compiler.errors import Diagnostics
 from compiler.runtime.data.checks import check_rows, targets
 from compiler.runtime.data.dataset import (
+    Array,
     Dataset,
     Input,
     Inputs,
@@ -63,6 +64,8 @@ def load(settings: DataSettings, section: Map) -> Dataset:
         prints[name] = rows_fingerprint(ids, rows.parts[part].x, indices)
     part, indices = chosen["train"]
     _warn_unscaled(rows.parts[part], indices, settings, blame)
+    label_prints = {name: labels_fingerprint(split.y) for name, split in splits.items()}
+    folds = _folds(rows, labels, chosen, offsets) if settings.folds else ({}, {})
     return Dataset(
         name=settings.source,
         task=settings.task,
@@ -71,8 +74,8 @@ def load(settings: DataSettings, section: Map) -> Dataset:
         val=splits["val"],
         test=splits["test"],
         fingerprints={
-            "rows": combined(prints),
-            "labels": combined({name: labels_fingerprint(split.y) for name, split in splits.items()}),
+            "rows": {**combined(prints), **folds[0]},
+            "labels": {**combined(label_prints), **folds[1]},
             "classes": {"all": classes_fingerprint(names)},
         },
         warnings=tuple(diagnostics.faults),
@@ -97,15 +100,31 @@ def _choose(
     pool = "all" if "all" in rows.parts else "train"
     given = frozenset(rows.parts) & {"val", "test"}
     multilabel = settings.task == "multilabel"
-    divided = divide(labels[pool], given, settings, blame, () if multilabel else names)
+    stratified = () if multilabel else names
+    divided = divide(labels[pool], given, settings, blame, stratified, rows.parts[pool].groups)
     chosen = {part: (pool, indices) for part, indices in (divided or {}).items()}
     chosen |= {part: (part, np.arange(len(labels[part]), dtype=np.int64)) for part in sorted(given)}
     for part, (origin, indices) in chosen.items():
         if names:
             path = ("path",) if part in given else ("limit",) if part == "train" and settings.limit else ("split", part)
+            path = ("fold",) if settings.folds and part == "val" else path
             check = check_labels_present if multilabel else check_present
             check(part, labels[origin][indices], names, blame, *path)
     return chosen
+
+
+def _folds(
+    rows: Rows,
+    labels: Mapping[str, Array],
+    chosen: Mapping[str, tuple[str, NDArray[np.int64]]],
+    offsets: Mapping[str, int],
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Fingerprints of the rows of all folds and of their labels: the same for each run of a cross-validation."""
+    (part, _), (origin, test) = chosen["train"], chosen["test"]
+    every = np.arange(len(labels[part]), dtype=np.int64)
+    folded = np.setdiff1d(every, test) if origin == part else every
+    prints = rows_fingerprint(folded + offsets[part], rows.parts[part].x, folded)
+    return {"folds": prints}, {"folds": labels_fingerprint(labels[part][folded])}
 
 
 def _is_lazy(chosen: Mapping[str, tuple[str, NDArray[np.int64]]], settings: DataSettings) -> bool:

@@ -69,11 +69,13 @@ class Part:
         x: inputs by name, each (N, ...); a single input has the name "".
         y: labels or targets, (N,) or (N, K).
         suffix: what is added to `x` and `y` in messages, e.g. `_train`.
+        groups: of the rows, int64 (N,), where some belong together and must come into one split.
     """
 
     x: Mapping[str, Array]
     y: Array
     suffix: str = ""
+    groups: Array | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -197,6 +199,10 @@ class ValTestSplit(ValSplit):
         return {"val": self.val, "test": self.test}
 
 
+_FOLDS: Mapping[str, object] = {"type": "integer", "minimum": 2}
+_FOLD: Mapping[str, object] = {"type": "integer", "minimum": 0}
+
+
 class DataSettings(Settings):
     """Abstract: the keys that every source has.
 
@@ -208,6 +214,7 @@ class DataSettings(Settings):
         size: height and width that images are resized to.
         divide_by: what inputs are divided by (255 for bytes); null leaves them as they are.
         split: how the rows are shared out.
+        folds, fold: for cross-validation, of how many folds which one is `val`; `split.val` then says nothing.
         limit: at most so many training rows.
         memory: whether prepared rows are kept there (`load`) or made batch by batch (`map`); `auto` goes by their size.
     """
@@ -219,6 +226,8 @@ class DataSettings(Settings):
     size: MaybeSize = None
     divide_by: MaybePositiveNumber = None
     split: Annotated[ValSplit, record(ValTestSplit)] = ValTestSplit()
+    folds: Annotated[int | None, rule("an integer >= 2", is_int, lambda n: n >= 2, _FOLDS, none=True)] = None
+    fold: Annotated[int | None, rule("an integer >= 0", is_int, lambda n: n >= 0, _FOLD, none=True)] = None
     limit: MaybePositiveInt = None
     memory: Annotated[str, choice("auto", "load", "map")] = "auto"
 
@@ -239,6 +248,13 @@ class DataSettings(Settings):
             taken = " and ".join(f"{part!r} of {share:g}" for part, share in shares.items())
             message = f"{taken} leave nothing to train on"
             yield Problem(("split", "val"), "E707", message)
+        if self.folds is not None and (self.fold is None or self.fold >= self.folds):
+            got = "null" if self.fold is None else self.fold
+            message = f"with {self.folds} folds 'fold' must be one of 0 to {self.folds - 1} (got {got})"
+            every = ",".join(str(number) for number in range(min(self.folds, 10)))
+            yield Problem(("fold",), "E107", message, f"data.fold=0; or -m data.fold={every} to run them all")
+        if self.fold is not None and self.folds is None:
+            yield Problem(("fold",), "E107", "'fold' says nothing without 'folds'", "folds: 5")
         if self.size is not None and isinstance(self.input_shape, dict):
             yield Problem(("size",), "E107", "'size' must be null with several inputs")
 
