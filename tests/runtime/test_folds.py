@@ -62,7 +62,7 @@ def test_groups_stay_together(names: tuple[str, ...]) -> None:
     seen = list[int]()
     for fold in range(3):
         values = {"source": "npz", "path": "mine.npz", "input_shape": (4,), "classes": 3, "folds": 3, "fold": fold}
-        settings = Npz(**values, split=ValTestSplit(test=0.2, seed=2))  # pyright: ignore[reportArgumentType]  # by name
+        settings = Npz(**values, split=ValTestSplit(test=0.2, seed=2))
         chosen = divide(Y, frozenset(), settings, blame, names, groups)
         assert chosen is not None
         of = {part: set(groups[rows]) for part, rows in chosen.items()}

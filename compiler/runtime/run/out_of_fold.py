@@ -1,6 +1,6 @@
 """Out-of-fold predictions: what the runs of a cross-validation say of the rows that they were not trained on.
 
-For stacking, and to measure a model on all rows but `test`: each row is predicted once, by the run that has it in `val`.
+For stacking, and to measure a model on all rows but `test`: the run that has a row in `val` predicts it.
 """
 
 from __future__ import annotations
