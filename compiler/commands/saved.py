@@ -8,14 +8,16 @@ from dataclasses import asdict
 from pathlib import Path
 
 from compiler.commands.plugins import add_config, plugins_of
-from compiler.commands.text import Commands, Report, add_passes, as_json, pairs
+from compiler.commands.text import Commands, Report, add_passes, as_json, pairs, whole
 
 
 def add(commands: Commands) -> None:
     """Register the commands of this file."""
     export = commands.add_parser("export", help="a saved run's model as a file to deploy")
     export.set_defaults(run=_export)
-    export.add_argument("settings", nargs="*", metavar="KEY=VALUE", help="run=DIR to=keras|saved_model")
+    export.add_argument(
+        "settings", nargs="*", metavar="KEY=VALUE", help="run=DIR to=keras|saved_model|onnx|tflite [rows=256]"
+    )
     export.add_argument("-o", dest="path", type=Path, metavar="PATH", help="what to write (default: the run's name)")
     add_passes(export, "inference")
     for command in (export,):
@@ -26,19 +28,21 @@ def add(commands: Commands) -> None:
 def _export(args: argparse.Namespace, report: Report) -> str:
     from compiler.runtime.quiet import quiet
     from compiler.runtime.run import read_run
-    from compiler.runtime.serving.forms import target
+    from compiler.runtime.serving.forms import form_of, target
     from compiler.runtime.serving.frozen import frozen_graph
 
-    given = pairs(args.settings, "export", {"run": "DIR", "to": "keras"})
+    given = pairs(args.settings, "export", {"run": "DIR", "to": "keras"}, {"rows": "256"})
+    rows = whole(given, "rows")
+    form = form_of(given["to"])
     plugins_of(args)
     run = read_run(Path(given["run"]), verify=False)
-    path = target(given["to"], str(run.record.get("name") or "model"), args.path)
+    path = target(form, str(run.record.get("name") or "model"), args.path)
     graph = frozen_graph(run)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with quiet():
         from compiler.runtime.serving.export import export
 
-        done = export(run, graph, args.passes, given["to"], path)
+        done = export(run, graph, args.passes, given["to"], path, *([rows] if rows else []))
     if args.json:
         return as_json({**asdict(done), "path": str(path)})
     return (

@@ -63,6 +63,20 @@ def pairs(
     return {key: value for key, value in given.items() if value}
 
 
+def whole(given: Mapping[str, str], key: str) -> int | None:
+    """A setting that is a positive whole number; None where it is not given.
+
+    Raises:
+        ConfigError: E107, it is something else.
+    """
+    text = given.get(key)
+    if text is None:
+        return None
+    if not text.isdecimal() or int(text) == 0:
+        raise ConfigError([Fault("E107", f"{key!r} must be a positive integer (got {text!r})")])
+    return int(text)
+
+
 def as_json(value: object) -> str:
     return json.dumps(value, indent=2) + "\n"
 

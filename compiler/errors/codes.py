@@ -103,6 +103,8 @@ CODES: dict[str, str] = {
     "E805": "disk full",
     "E806": "run directory in use",
     "E807": "stopped by a signal",
+    "E808": "package that is not installed",
+    "E809": "model that a form cannot express",
     # files from elsewhere
     "E901": "file from elsewhere that cannot be read",
     "E902": "content that is refused",

@@ -1,4 +1,4 @@
-"""Import TensorFlow without its remarks on the machine, which no log level silences."""
+"""TensorFlow's remarks on the machine and its own work, which no log level silences, kept off standard error."""
 
 from __future__ import annotations
 
@@ -16,8 +16,12 @@ _REMARKS = re.compile(
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Hold back what native code writes to standard error meanwhile; afterwards pass on all but the known remarks."""
+def quiet(*, all_of_it: bool = False) -> Iterator[None]:
+    """Hold back what native code writes to standard error meanwhile; afterwards pass on all but the known remarks.
+
+    Args:
+        all_of_it: pass on nothing, where what counts is in an exception.
+    """
     sys.stderr.flush()
     try:
         saved = os.dup(2)
@@ -34,5 +38,5 @@ def quiet() -> Iterator[None]:
             os.close(saved)
             held.seek(0)
             for line in held.read().decode(errors="replace").splitlines():
-                if not _REMARKS.match(line):
+                if not all_of_it and not _REMARKS.match(line):
                     print(line, file=sys.stderr)

@@ -63,7 +63,7 @@ def build(graph: CheckedGraph, name: str = "model") -> keras.Model:
                 if node.frozen:
                     layers[node.name].trainable = False  # now that what is inside is made
             except Exception as error:  # Keras refuses with whatever comes to hand, IndexError included
-                message = f"Keras refuses {node.op!r}: {_first_line(error)}"
+                message = f"Keras refuses {node.op!r}: {first_line(error)}"
                 faults.report("E801", message, node.place, trail=node.trail)
         faults.raise_errors()
         return keras.Model(_inputs(graph, tensors), _outputs(graph, tensors), name=name)
@@ -190,7 +190,7 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
     """What Keras says first, without what it wraps around an error inside a call: the error itself is in bold type."""
     text = str(error).rpartition("Error encountered:")[2]
     _, marked, rest = text.partition("\x1b[1m")

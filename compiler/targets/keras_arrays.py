@@ -22,7 +22,7 @@ def weights_of(model: Any, graph: CheckedGraph) -> dict[str, Arrays]:
     found = {
         checked.name: tuple(layers[checked.name].get_weights())
         for checked in graph
-        if checked.node.op != "Input" and checked.node.shares is None
+        if checked.name in layers and checked.node.shares is None  # a function of keras.ops is no layer
     }
     return {name: arrays for name, arrays in found.items() if arrays}
 

@@ -15,8 +15,9 @@ from tests.pages import ROOT, Example, as_shown
 @pytest.fixture
 def says(
     page_shows: Callable[[Example, str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[Example, Callable[[list[str]], str]], None]:
+) -> Iterator[Callable[[Example, Callable[[list[str]], str]], None]]:
     """`says(example, say)`: what `say` gives for commands, in the example's folder, must be what the page shows."""
+    before = dict(sys.modules)
 
     def compare(example: Example, say: Callable[[list[str]], str]) -> None:
         example.make_files(tmp_path)
@@ -24,7 +25,11 @@ def says(
         monkeypatch.chdir(tmp_path if example.files or "train.py" in example.body else ROOT)
         page_shows(example, as_shown(example, say).replace(str(tmp_path), "/data/lamina"))
 
-    return compare
+    yield compare
+    for name in [name for name in sys.modules if sys.modules[name] is None and before.get(name, name) is not None]:
+        del sys.modules[name]  # an example had it as if it were not installed
+        if name in before:
+            sys.modules[name] = before[name]
 
 
 @pytest.fixture

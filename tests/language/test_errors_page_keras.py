@@ -16,7 +16,7 @@ from hydra.core.global_hydra import GlobalHydra
 import train
 from compiler.runtime.cli import STATUSES
 from tests.language.test_errors_page import SHELLS, TRAININGS
-from tests.pages import ROOT, Example, printed_by
+from tests.pages import ROOT, Example, by_commands, printed_by
 
 Says = Callable[[Example, Callable[[list[str]], str]], None]
 
@@ -27,6 +27,8 @@ def test_an_example_prints_what_the_page_says(example: Example, says: Says, monk
     monkeypatch.setattr(logging.get_absl_handler().python_handler, "stream", sys.__stderr__)
 
     def say(words: list[str]) -> str:
+        if words[0] == "-m":
+            return by_commands(words)
         GlobalHydra.instance().clear()
         monkeypatch.setattr(sys, "argv", words)
         printed = printed_by(train.main)

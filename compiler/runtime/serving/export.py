@@ -1,34 +1,53 @@
 """Export a saved run: its model after the passes, with its weights, as one file or folder. Keras is imported with this.
 
-What is written says what the run's own model says: both are asked about the same rows first.
+What was written is read again by what will read it (onnxruntime, LiteRT, TensorFlow, Keras), and must say what the
+run's own model says about the same rows.
 """
 
 from __future__ import annotations
 
 import shutil
 import tempfile
-import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.errors import ConfigError, Fault
+from compiler.check import check_again
+from compiler.errors import ConfigError, Diagnostics, Fault
 from compiler.ir import CheckedGraph
 from compiler.passes import Pass, run_passes
+from compiler.runtime.quiet import quiet
 from compiler.runtime.run import TEMPORARY, Run
 from compiler.runtime.run.files import refused
-from compiler.runtime.serving.frozen import WEIGHTS
-from compiler.runtime.serving.sample import Sample, sample
-from compiler.targets.keras import build
+from compiler.runtime.serving import keras_file, onnx, saved_model, tflite
+from compiler.runtime.serving.network import network_of
+from compiler.runtime.serving.sample import ROWS, Sample, sample
+from compiler.runtime.serving.signature import Ask, called, signature_of
+from compiler.targets.keras import build, first_line
 from compiler.targets.keras_arrays import set_weights, weights_of
 
 TOLERANCE = 1e-4
-"""How far outputs may be apart, as a share of the largest output, or of 1 where that is less."""
+"""How far two values of an output may be apart, as a share of its largest value, or of 1 where that is less."""
+
+MODULES: Mapping[str, ModuleType] = {
+    "keras": keras_file,
+    "saved_model": saved_model,
+    "onnx": onnx,
+    "tflite": tflite,
+}
+"""By form, its `write(model, signature, path)` and `read(path, signature)`; `forms.py` says the rest of it."""
+
+IN_FLOAT32 = ("onnx", "tflite")
+"""The forms whose operators, or whose runtimes, know no other precision well: a model of another is exported in
+float32, with the same weights, and compared with the run's in float32."""
+
+Outputs = list[NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +57,9 @@ class Exported:
     Attributes:
         path: what was written.
         layers: how many the run's model has, and how many the exported one.
-        difference: the largest one between two outputs of the two models.
-        largest: the largest output.
+        difference: the largest one between two values of an output, of the run's model and of what was written and
+            read again; of several outputs, that of the one that differs most for its size.
+        largest: the largest value of that output.
         rows: how many rows both were asked about, and where these come from.
     """
 
@@ -50,73 +70,119 @@ class Exported:
     rows: str
 
 
-def _keras(model: Any, path: Path) -> None:
-    model.save(path)
-
-
-def _saved_model(model: Any, path: Path) -> None:
-    model.export(path, format="tf_saved_model", verbose=False)
-
-
-WRITERS: Mapping[str, Callable[[Any, Path], None]] = {"keras": _keras, "saved_model": _saved_model}
-"""How a model is written, by form."""
-
-
-def export(run: Run, graph: CheckedGraph, passes: Mapping[str, Pass], form: str, path: Path) -> Exported:
+def export(
+    run: Run, graph: CheckedGraph, passes: Mapping[str, Pass], form: str, path: Path, rows: int = ROWS
+) -> Exported:
     """Write the run's model as the passes leave it.
 
     Args:
         graph: the run's own, as `frozen_graph` gives it.
-        form: a key of `WRITERS`, which are `compiler.runtime.serving.forms.FORMS`.
+        form: a key of `MODULES`, which are `compiler.runtime.serving.forms.FORMS`.
         path: what to write; what stands there is replaced if it is a file.
+        rows: how many to compare at most.
 
     Raises:
-        ConfigError: E803, the run's weights do not fit its model, or the passes change what it says by more than
-            `TOLERANCE`; E006, the file system refuses. Nothing is written then.
+        ConfigError: E803, the run's weights do not fit its model, or what is to be written says something else than it
+            by more than `TOLERANCE`; E809, the form cannot express the model; E006, the file system refuses. Nothing
+            is written then.
     """
-    own = build(graph)
-    _load(own, run.file(WEIGHTS))
+    if form in IN_FLOAT32 and graph.precision != "float32":
+        graph = check_again(graph.graph, Diagnostics(), "float32")
+    own = network_of(run, graph)
     found, arrays = run_passes(passes, graph, weights_of(own, graph))
     assert arrays is not None, "passes keep weights"
     model = build(found)
     set_weights(model, arrays)
-    rows = sample(run, graph)
-    wanted, said = _outputs(own, rows), _outputs(model, rows)
-    largest = max(float(np.abs(output).max()) for output in wanted)
-    difference = max(float(np.abs(a - b).max()) for a, b in zip(wanted, said, strict=True))
-    if not difference <= TOLERANCE * max(1.0, largest):  # or it is no number
+    asked, signature = sample(run, graph, rows), signature_of(found)
+    wanted = _outputs(_asking(own), own, asked)
+    compared = _Compared(run, wanted, asked)
+    compared.require("the passes change what the model", _outputs(_asking(model), model, asked), "--passes none")
+    written = MODULES[form]
+    with _placed(path) as aside:
+        with _expressed(form):
+            written.write(model, signature, aside)
+        with _expressed(form, reading=True):
+            ask = written.read(aside, signature)
+            said = _outputs(ask, model, asked)
+        difference, largest = compared.require(f"to={form} changes what the model", said, None)
+    return Exported(path, (graph.layers, found.layers), difference, largest, asked.origin)
+
+
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """What the run's own model says, to hold another against."""
+
+    run: Run
+    wanted: Outputs
+    asked: Sample
+
+    def require(self, what: str, said: Outputs, instead: str | None) -> tuple[float, float]:
+        """The largest difference, and the largest value of that output; E803 where it is too large, or no number."""
+        pairs = zip(self.wanted, said, strict=True)
+        found = [(_difference(a, b), float(np.abs(a).max())) for a, b in pairs]
+        difference, largest = max(found, key=lambda pair: pair[0] / max(1.0, pair[1]) if pair[0] < np.inf else np.inf)
+        if difference <= TOLERANCE * max(1.0, largest):
+            return difference, largest
         message = (
-            f"the passes change what the model of '{run.root}' says: by up to {difference:.2g} on {rows.origin}, "
-            f"where the largest output is {largest:.2g}"
+            f"{what} of '{self.run.root}' says: by up to {difference:.2g} on {self.asked.origin}, where the largest "
+            f"output is {largest:.2g}"
         )
-        raise refused(message, "--passes none exports it as it is")
-    _place(path, lambda aside: WRITERS[form](model, aside))
-    return Exported(path, (graph.layers, found.layers), difference, largest, rows.origin)
+        raise refused(message, instead and f"{instead} exports it as it is")
 
 
-def _load(model: Any, path: Path) -> None:
-    """Give a model the weights that a run saved of it, all of them."""
+def _difference(a: NDArray[Any], b: NDArray[Any]) -> float:
+    return float(np.abs(a - b).max()) if a.shape == b.shape else float("inf")
+
+
+def _asking(model: Any) -> Ask:
+    return lambda xs: [np.asarray(output) for output in called(model, xs)]
+
+
+def _outputs(ask: Ask, model: Any, asked: Sample) -> Outputs:
+    """All outputs for all rows, as float64. A batch of one row and one of seven are among them unless one is fixed."""
+    dtypes = [tensor.dtype for tensor in model.inputs]
+    found: list[Sequence[NDArray[Any]]] = []
+    for rows in _batches(len(asked.inputs[0]), asked):
+        found.append(ask([x[rows].astype(dtype) for x, dtype in zip(asked.inputs, dtypes, strict=True)]))
+    return [np.concatenate(parts).astype("float64") for parts in zip(*found, strict=True)]
+
+
+def _batches(count: int, asked: Sample) -> Iterator[slice]:
+    start = 0
+    for size in () if asked.fixed else (1, 7):
+        yield slice(start, min(start + size, count))
+        start = min(start + size, count)
+    for first in range(start, count, asked.batch_size):
+        yield slice(first, min(first + asked.batch_size, count))
+
+
+@contextmanager
+def _expressed(form: str, *, reading: bool = False) -> Iterator[None]:
+    """Turn what a converter or a runtime raises into E809."""
     try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("error", message="Skipping")  # Keras leaves a layer that it does not find as it is
-            model.load_weights(path)
-    except (ValueError, OSError, KeyError, UserWarning) as error:  # what Keras and HDF5 raise where it does not fit
-        raise refused(f"'{path}' does not fit the model of its run: {str(error).splitlines()[0]}") from None
+        with quiet(all_of_it=True):
+            yield
+    except (ConfigError, OSError):
+        raise
+    except Exception as error:  # converters raise what comes to hand
+        what = "cannot run what was made of the model" if reading else "cannot express the model"
+        raise ConfigError([Fault("E809", f"to={form} {what}: {_reason(error)}")]) from None
 
 
-def _outputs(model: Any, rows: Sample) -> list[NDArray[Any]]:
-    """All outputs for all rows, as float64."""
-    found = model.predict(rows.inputs, batch_size=rows.batch_size, verbose=0)
-    return [np.asarray(output, "float64") for output in keras.tree.flatten(found)]
+def _reason(error: Exception) -> str:
+    """What a converter says: its first line with `error:`, or its first line."""
+    told = next((line for line in str(error).splitlines() if "error: " in line), first_line(error))
+    return told.rpartition("error: ")[2][:200]
 
 
-def _place(path: Path, write: Callable[[Path], None]) -> None:
-    """Let `write` make a file or folder aside, and rename it to `path` when it is whole."""
+@contextmanager
+def _placed(path: Path) -> Iterator[Path]:
+    """Gives where to make a file or folder aside, and renames it to `path` when all went well."""
     aside: Path | None = None
     try:
         aside = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=path.parent))
         made = aside / path.name
-        write(made)
+        yield made
         made.replace(path)
     except OSError as error:
         raise ConfigError([Fault("E006", f"cannot write '{path}': {error.strerror or error}")]) from None

@@ -3,31 +3,64 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from compiler.errors import ConfigError, Fault, did_you_mean
-
-FORMS: Mapping[str, str] = {"keras": ".keras", "saved_model": ""}
-"""By form, how its file's name ends; a folder's has no ending. `export.py` has a writer for each."""
+from compiler.runtime.extras import require
 
 
-def target(form: str, name: str, path: Path | None) -> Path:
-    """Where to write a model that is called `name`: `path`, or a file of that name here.
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A form of a deployed model.
+
+    Attributes:
+        ending: of its file's name; a folder's has none.
+        extra: of this package, that brings `packages`.
+        packages: what writing and reading it needs besides TensorFlow.
+    """
+
+    ending: str = ""
+    extra: str = ""
+    packages: tuple[str, ...] = ()
+
+
+FORMS: Mapping[str, Form] = {
+    "keras": Form(".keras"),
+    "saved_model": Form(),
+    "onnx": Form(".onnx", "onnx", ("tf2onnx", "onnx", "onnxruntime")),
+    "tflite": Form(".tflite", "tflite", ("ai_edge_litert",)),
+}
+"""By name; `export.py` says how each is written and read."""
+
+
+def form_of(name: str) -> Form:
+    """The form `name`, ready to be written.
 
     Raises:
-        ConfigError: E117, there is no such form; E006, `path` is not one that it can be written to.
+        ConfigError: E117, there is no such form; E808, it needs a package that is not installed.
     """
-    if form not in FORMS:
-        hint = did_you_mean(form, FORMS) or f"one of {', '.join(FORMS)}"
-        raise ConfigError([Fault("E117", f"unknown form {form!r}", hint=hint)])
-    ending = FORMS[form]
-    path = path or Path(name + ending)
+    if name not in FORMS:
+        hint = did_you_mean(name, FORMS) or f"one of {', '.join(FORMS)}"
+        raise ConfigError([Fault("E117", f"unknown form {name!r}", hint=hint)])
+    form = FORMS[name]
+    require(form.packages, form.extra, f"to={name}")
+    return form
+
+
+def target(form: Form, model: str, path: Path | None) -> Path:
+    """Where to write a model: `path`, or a file here that is called as the model is.
+
+    Raises:
+        ConfigError: E006, `path` is not one that the form can be written to.
+    """
+    path = path or Path(model + form.ending)
     reason = None
     if not path.parent.is_dir():
         reason = f"there is no folder '{path.parent}'"
-    elif path.suffix != ending and ending:
-        reason = f"the name of this form ends with {ending}"
-    elif path.is_dir() or (path.exists() and not ending):
+    elif path.suffix != form.ending and form.ending:
+        reason = f"the name of this form ends with {form.ending}"
+    elif path.is_dir() or (path.exists() and not form.ending):
         reason = "it exists already"
     if reason:
         raise ConfigError([Fault("E006", f"cannot write '{path}': {reason}")])

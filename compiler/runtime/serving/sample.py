@@ -17,7 +17,7 @@ from compiler.runtime.run import Run
 from compiler.spec.located import Map, located
 
 ROWS = 256
-"""How many rows a sample has at most."""
+"""How many rows a sample has where nothing else is asked for."""
 
 _BATCH = 32
 _UNKNOWN = 32  # the size of a dimension that the model leaves open
@@ -28,48 +28,58 @@ class Sample:
     """Rows of inputs.
 
     Attributes:
-        inputs: one array, (N, ...), or one for each input by its name.
+        inputs: of each input, in the graph's order, an array (N, ...).
         origin: in words, how many they are and where they come from.
         batch_size: how many the model takes at a time.
+        fixed: whether it takes no other number.
     """
 
-    inputs: NDArray[Any] | Mapping[str, NDArray[Any]]
+    inputs: tuple[NDArray[Any], ...]
     origin: str
     batch_size: int
+    fixed: bool
 
 
-def sample(run: Run, graph: CheckedGraph) -> Sample:
-    """Rows for the model `graph` of `run`: of its test split, or random ones where its data are gone or do not fit."""
+def sample(run: Run, graph: CheckedGraph, most: int = ROWS) -> Sample:
+    """Rows for the model `graph` of `run`.
+
+    They are those of its test split, then of the others where that has fewer than `most`; random ones where the data
+    are gone or do not fit.
+    """
     fixed = [node.node.args["batch_size"] for node in graph.inputs if node.node.args.get("batch_size")]
     batch_size = cast(int, fixed[0]) if fixed else _BATCH
-    found = _of_data(run)
+    names = [node.name for node in graph.inputs]
+    most = max(most - most % batch_size, batch_size) if fixed else most
+    found = _of_data(run, most)
     if found is not None:
-        count = min(ROWS, *(len(rows) for rows in found.values()))
+        count = len(next(iter(found.values())))
         count -= count % batch_size if fixed else 0
-        found = {name: rows[:count] for name, rows in found.items()}
-        if count and (set(found) == {""} or set(found) == {node.name for node in graph.inputs}):
-            only = found.get("")
-            return Sample(found if only is None else only, f"{count} rows of the run's data", batch_size)
-    count = batch_size * max(1, _BATCH // batch_size)
+        if count and (set(found) == {""} or set(found) == set(names)):
+            inputs = tuple(found.get(name, found.get(""))[:count] for name in names)  # pyright: ignore[reportOptionalSubscript]  # the sets say so
+            return Sample(inputs, f"{count:,} rows of the run's data", batch_size, bool(fixed))
+    count = batch_size * max(1, min(most, _BATCH) // batch_size)
     random = np.random.default_rng(0)
-    drawn = {node.name: _random(node, graph, count, random) for node in graph.inputs}
-    inputs = drawn if len(drawn) > 1 else next(iter(drawn.values()))
-    return Sample(inputs, f"{count} random rows", batch_size)
+    drawn = tuple(_random(node, graph, count, random) for node in graph.inputs)
+    return Sample(drawn, f"{count} random rows", batch_size, bool(fixed))
 
 
-def _of_data(run: Run) -> dict[str, NDArray[Any]] | None:
-    """The inputs of the test split by name, "" where there is one; None where the data are not what they were."""
+def _of_data(run: Run, most: int) -> dict[str, NDArray[Any]] | None:
+    """At most so many rows of the inputs by name, "" where there is one; None where the data are not what they were."""
     section = located(run.section("data"), Place(Source("run.json", ""), 1, 1))
     diagnostics = Diagnostics()
     settings = read_data(cast(Map, section), diagnostics)
     if settings is None or diagnostics.has_errors:
         return None
     try:
-        x = load(settings, cast(Map, section)).test.x
+        data = load(settings, cast(Map, section))
     except ConfigError:
         return None
-    inputs = x if isinstance(x, Mapping) else {"": x}
-    return {name: rows[:ROWS] for name, rows in inputs.items()}
+    taken, left = list[dict[str, NDArray[Any]]](), most
+    for split in (data.test, data.val, data.train):
+        inputs = split.x if isinstance(split.x, Mapping) else {"": split.x}
+        taken.append({name: x[:left] for name, x in inputs.items()})
+        left -= min(left, len(split))
+    return {name: np.concatenate([part[name] for part in taken]) for name in taken[0]}
 
 
 def _random(given: CheckedNode, graph: CheckedGraph, count: int, random: np.random.Generator) -> NDArray[Any]:
