@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from compiler.runtime.data import load as loading
+from compiler.runtime.data import memory
 from compiler.runtime.data.rows import LazyRows
 from tests.runtime.data_files import DIGITS, NPZ, X, loaded, save
 
@@ -62,7 +62,7 @@ def test_what_would_fill_the_memory_is_lazy(monkeypatch: pytest.MonkeyPatch) -> 
     assert isinstance(loaded(DIGITS).train.x, np.ndarray)
     prepared = 4 * 1797 * 64
     for available, lazy in ((4 * prepared, False), (4 * prepared - 4, True)):
-        monkeypatch.setattr(loading, "available_bytes", lambda available=available: available)
+        monkeypatch.setattr(memory, "available_bytes", lambda available=available: available)
         assert isinstance(loaded(DIGITS).test.x, LazyRows) == lazy
 
 

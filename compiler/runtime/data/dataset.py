@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from compiler.errors import Fault
 from compiler.runtime.data.rows import LazyRows
-from compiler.runtime.data.source import Task
+from compiler.runtime.data.source import Part, Task
 
 Array = NDArray[Any]
 Input = NDArray[np.float32] | LazyRows
@@ -76,14 +76,19 @@ def chunks(n: int, row_elements: int) -> Iterator[slice]:
     return (slice(start, min(n, start + step)) for start in range(0, n, step))
 
 
-def rows_fingerprint(ids: NDArray[np.int64], x: Mapping[str, Array], rows: NDArray[np.int64]) -> str:
-    """Sha256 of `ids` and of the source's `rows`, input by input: name, dtype, row shape, then little-endian bytes."""
+def rows_fingerprint(ids: NDArray[np.int64], part: Part, rows: NDArray[np.int64]) -> str:
+    """Sha256 of `ids` and of `rows` of the source's `part`, input by input.
+
+    Of an input these are its name, dtype, row shape, then its little-endian bytes; where the part has digests of what
+    its rows were read from, they stand for a single input.
+    """
+    x = part.x if part.digests is None else {"": part.digests}
     digest = hashlib.sha256(_bytes(ids))
     for name in sorted(x):
         array = x[name]
         digest.update(json.dumps([name, array.dtype.name, list(array.shape[1:])]).encode())
-        for part in chunks(len(rows), array[:1].size):
-            digest.update(_bytes(array[rows[part]]))
+        for some in chunks(len(rows), array[:1].size):
+            digest.update(_bytes(array[rows[some]]))
     return digest.hexdigest()
 
 

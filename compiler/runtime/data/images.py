@@ -49,12 +49,14 @@ def prepare(
     """
     out = np.empty((len(rows), *shape), np.float32)
     for part in chunks(len(rows), max(math.prod(shape), x[:1].size)):
-        values = x[rows[part]].astype(np.float32)
+        values = x[rows[part]]
         if values.ndim == len(shape):
             values = values[..., np.newaxis]
         if size is not None:
-            values = resized(values, size)
-        out[part] = values if divide_by is None else values / np.float32(divide_by)
+            values = resized(values.astype(np.float32), size)
+        out[part] = values
+        if divide_by is not None:
+            out[part] /= np.float32(divide_by)  # in place: rows may be large
     return out
 
 

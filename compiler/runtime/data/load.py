@@ -23,12 +23,8 @@ from compiler.runtime.data.dataset import (
 )
 from compiler.runtime.data.divide import PARTS, check_labels_present, check_present, divide
 from compiler.runtime.data.images import PreparedRows, prepare
-from compiler.runtime.data.memory import available_bytes
 from compiler.runtime.data.source import Blame, DataSettings, Part, Rows
 from compiler.spec.located import Map
-
-MOST_LOADED = 0.25
-"""The share of the available memory that prepared rows may take: training holds them a second time."""
 
 
 def load(settings: DataSettings, section: Map) -> Dataset:
@@ -53,7 +49,8 @@ def load(settings: DataSettings, section: Map) -> Dataset:
     chosen = _choose(rows, labels, settings, blame, names)
     diagnostics.raise_errors()
     offsets = _offsets(rows)
-    lazy = _is_lazy(chosen, settings)
+    count = sum(len(indices) for _, indices in chosen.values())
+    lazy = not settings.keeps(4 * count * sum(math.prod(shape) for shape in settings.shapes.values()))
 
     splits: dict[str, Split] = {}
     prints: dict[str, str] = {}
@@ -61,7 +58,7 @@ def load(settings: DataSettings, section: Map) -> Dataset:
         part, indices = chosen[name]
         ids = indices + offsets[part]
         splits[name] = Split(_prepared(rows.parts[part], indices, lazy, settings), labels[part][indices], ids)
-        prints[name] = rows_fingerprint(ids, rows.parts[part].x, indices)
+        prints[name] = rows_fingerprint(ids, rows.parts[part], indices)
     part, indices = chosen["train"]
     _warn_unscaled(rows.parts[part], indices, settings, blame)
     label_prints = {name: labels_fingerprint(split.y) for name, split in splits.items()}
@@ -123,16 +120,8 @@ def _folds(
     (part, _), (origin, test) = chosen["train"], chosen["test"]
     every = np.arange(len(labels[part]), dtype=np.int64)
     folded = np.setdiff1d(every, test) if origin == part else every
-    prints = rows_fingerprint(folded + offsets[part], rows.parts[part].x, folded)
+    prints = rows_fingerprint(folded + offsets[part], rows.parts[part], folded)
     return {"folds": prints}, {"folds": labels_fingerprint(labels[part][folded])}
-
-
-def _is_lazy(chosen: Mapping[str, tuple[str, NDArray[np.int64]]], settings: DataSettings) -> bool:
-    """Whether rows are prepared batch by batch: as `memory` says, else where they would take too much of it."""
-    if settings.memory != "auto":
-        return settings.memory == "map"
-    rows = sum(len(indices) for _, indices in chosen.values())
-    return 4 * rows * sum(math.prod(shape) for shape in settings.shapes.values()) > MOST_LOADED * available_bytes()
 
 
 def _prepared(part: Part, rows: NDArray[np.int64], lazy: bool, settings: DataSettings) -> Inputs:

@@ -11,6 +11,14 @@ import psutil
 _GROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 """Where a container sees its own limit: control groups of version 2 and of version 1."""
 
+MOST = 0.25
+"""The share of the available memory that data may take: training holds them a second time."""
+
+
+def fits(nbytes: int) -> bool:
+    """Whether data of so many bytes are kept in memory by default."""
+    return nbytes <= MOST * available_bytes()
+
 
 def available_bytes() -> int:
     """What this process may still allocate: what the system has, or less by a limit of its container or its own."""

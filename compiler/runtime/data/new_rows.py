@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.runtime.data.archive import open_archive
+from compiler.runtime.data.archive import NpyFiles, open_archive
 from compiler.runtime.data.checks import check_finite, check_y, row_shape, targets
 from compiler.runtime.data.dataset import Array, Dataset, Inputs
 from compiler.runtime.data.images import prepare
@@ -114,10 +114,7 @@ def _arrays(settings: DataSettings, path: Path, labels: bool) -> Mapping[str, Ar
     if path.suffix.lower() == ".npy":
         if wanted != ["x"]:
             raise Unreadable("is a single array", hint=f"an .npz file with {needed}")
-        try:
-            array: Array = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (ValueError, OSError, EOFError) as error:  # what NumPy raises where the header is no .npy file's
-            raise Unreadable(f"is not an .npy file, or is cut short ({str(error).splitlines()[0][:100]})") from None
+        array = NpyFiles(path.parent, {"x": path}).mapped("x")
         return {"x": array}
     archive = open_archive(path)
     absent = [name for name in wanted if name not in archive.names]

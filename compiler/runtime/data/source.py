@@ -45,6 +45,9 @@ if TYPE_CHECKING:
 
 Task = Literal["multiclass", "binary", "multilabel", "regression"]
 
+CACHE = "outputs/cache"
+"""Where sources keep what took long to read."""
+
 SOURCES: dict[str, type[DataSettings]] = {}
 """Every source by the name that `data.source` gives."""
 
@@ -66,16 +69,21 @@ class Part:
     """Rows as a source has them.
 
     Attributes:
-        x: inputs by name, each (N, ...); a single input has the name "".
+        x: inputs by name, each (N, ...), in memory or mapped from a file; a single input has the name "".
         y: labels or targets, (N,) or (N, K).
         suffix: what is added to `x` and `y` in messages, e.g. `_train`.
         groups: of the rows, int64 (N,), where some belong together and must come into one split.
+        digests: sha256 of what each row was read from, uint8 (N, 32), where `x` has been resized since: fingerprints
+            are made of these instead.
+        names: what the rows are called, such as paths; None where they have no names.
     """
 
     x: Mapping[str, Array]
     y: Array
     suffix: str = ""
     groups: Array | None = None
+    digests: Array | None = None
+    names: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -240,6 +248,12 @@ class DataSettings(Settings):
     def shapes(self) -> Mapping[str, Shape]:
         """Declared shapes by input; a single one has the name ""."""
         return self.input_shape if isinstance(self.input_shape, dict) else {"": self.input_shape}
+
+    def keeps(self, nbytes: int) -> bool:
+        """Whether data of so many bytes are kept in memory: as `memory` says, else by what is available."""
+        from compiler.runtime.data.memory import fits  # not for `check`
+
+        return self.memory == "load" or (self.memory == "auto" and fits(nbytes))
 
     def check(self) -> Iterable[Problem]:
         """Faults that show without the data."""

@@ -31,7 +31,7 @@ class Artefact:
     bytes: int
 
 
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _ROOM = "make room, or lift the quota or file-size limit"
 
 
@@ -49,7 +49,7 @@ def reported(doing: str) -> Iterator[None]:
     except OSError as error:
         number = error.errno or _number_in(str(error))
         reason = os.strerror(number) if number else str(error)
-        full = number in _FULL
+        full = number in FULL
         raise refused(f"cannot {doing}: {reason}", _ROOM if full else None, "E805" if full else "E803") from error
 
 
