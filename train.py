@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -12,8 +13,12 @@ from omegaconf import DictConfig
 from compiler.runtime.cli import plain_run, reporting_faults
 from compiler.runtime.job import as_typed, run, summary
 from compiler.runtime.plan import Plan, plan
+from compiler.runtime.resume import asked, plan_again
 from compiler.spec.compose import CONFIG_NAME, VERSION_BASE, compose, config_folder, current
 from compiler.spec.overrides import for_hydra
+
+if TYPE_CHECKING:
+    from compiler.runtime.fitting.fit import Outcome
 
 _planned: list[Plan] = []  # a single run is checked before Hydra makes its folder
 
@@ -21,25 +26,36 @@ _planned: list[Plan] = []  # a single run is checked before Hydra makes its fold
 @hydra.main(version_base=VERSION_BASE, config_path=str(config_folder()), config_name=CONFIG_NAME)
 def train(cfg: DictConfig) -> float:
     """Train what `cfg` describes; the value of the monitored metric is what a sweep optimises."""
-    from rich.console import Console
-
-    console = Console()
     with reporting_faults():
         job = _planned.pop() if _planned else plan(current(cfg))
         settings = HydraConfig.get()
-        folder = as_typed(Path(settings.runtime.output_dir))
-        outcome = run(job, folder, console, list(settings.overrides.task))
-        console.print(summary(outcome, folder), markup=False, highlight=False, soft_wrap=True)
+        outcome = finish(job, as_typed(Path(settings.runtime.output_dir)), list(settings.overrides.task))
     split, _, metric = job.train.best.monitor.partition(".")
     return outcome.metrics[split][metric]
 
 
+def finish(job: Plan, folder: Path, overrides: list[str]) -> Outcome:
+    """Run the job in `folder`, and say what came of it."""
+    from rich.console import Console
+
+    console = Console()
+    outcome = run(job, folder, console, overrides)
+    console.print(summary(outcome, folder), markup=False, highlight=False, soft_wrap=True)
+    return outcome
+
+
 def main() -> None:
-    """Check the configuration, then hand over to Hydra."""
+    """Check the configuration, then hand over to Hydra; an unfinished run needs neither."""
     sys.argv[1:] = for_hydra(sys.argv[1:])
     arguments = plain_run(sys.argv[1:])
     if arguments is not None:
         with reporting_faults() as report:
+            unfinished = asked(arguments.overrides)
+            if unfinished is not None:
+                job = plan_again(unfinished, arguments.overrides)
+                report(job.warnings)
+                finish(job, unfinished, arguments.overrides)
+                return
             _planned.append(plan(compose(arguments.overrides, arguments.config_dir, arguments.config_name)))
             report(_planned[0].warnings)
     train()

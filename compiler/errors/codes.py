@@ -105,6 +105,8 @@ CODES: dict[str, str] = {
     "E807": "stopped by a signal",
     "E808": "package that is not installed",
     "E809": "model that a form cannot express",
+    "E810": "another run than the unfinished one",
+    "W811": "doubtful resume",
     # files from elsewhere
     "E901": "file from elsewhere that cannot be read",
     "E902": "content that is refused",

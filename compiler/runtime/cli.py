@@ -11,6 +11,7 @@ from pathlib import Path
 
 from compiler.errors import ConfigError, Fault, as_json, render
 from compiler.runtime.memory import enough_memory
+from compiler.runtime.signals import Interrupted
 from compiler.spec.compose import CONFIG_NAME
 
 USER_ERROR = 2
@@ -50,7 +51,8 @@ def reporting_faults(*, as_data: bool = False) -> Iterator[Callable[[Iterable[Fa
             yield report
     except ConfigError as error:
         report(error.faults)
-        sys.exit(status_of(error.faults))
+        by_user = isinstance(error, Interrupted) and error.by_user
+        sys.exit(INTERRUPTED if by_user else status_of(error.faults))
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(INTERRUPTED)

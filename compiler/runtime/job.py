@@ -12,6 +12,7 @@ from compiler.errors import ConfigError, Fault
 from compiler.runtime.data.source import SOURCES
 from compiler.runtime.memory import enough_memory
 from compiler.runtime.plan import Network, Plan
+from compiler.runtime.resume import Unfinished
 from compiler.spec.located import plain
 
 if TYPE_CHECKING:
@@ -20,67 +21,60 @@ if TYPE_CHECKING:
     from compiler.runtime.data import Dataset
     from compiler.runtime.fitting.fit import Outcome
     from compiler.runtime.fitting.progress import Progress
-    from compiler.runtime.run import RunWriter
-    from compiler.runtime.training import TrainSettings
+    from compiler.runtime.run import Checkpoint, RunWriter
+    from compiler.runtime.signals import Signals
 
 
 def run(job: Plan, folder: Path, console: Console, overrides: Sequence[str] = ()) -> Outcome:
-    """Train, evaluate, and leave a complete run in `folder`.
+    """Train, evaluate, and leave a complete run in `folder`; or go on with the unfinished one that is there.
 
-    Data are read and checked before Keras is imported. `run.json` is written last.
+    Data are read and checked before Keras is imported. `run.json` says from the start what the run depends on, and is
+    written last with its results.
 
     Args:
         overrides: the command line, for the record.
 
     Raises:
         ConfigError: faulty data (E7xx), a layer that Keras refuses (E801), a loss that is no number (E802), a folder
-            that cannot be used (E803, E806), memory or disk that run out (E804, E805).
+            that cannot be used (E803, E806), memory or disk that run out (E804, E805), a signal (E807), an unfinished
+            run in `folder` that is another one (E810).
     """
-    from compiler.errors import render
     from compiler.runtime.data.load import load
     from compiler.runtime.data.new_rows import ARTEFACT, preprocessing
     from compiler.runtime.fitting.progress import progress_on
-    from compiler.runtime.run import RunWriter, environment
+    from compiler.runtime.run import RunWriter
+    from compiler.runtime.signals import Signals
 
     start = perf_counter()
     if job.data is None:
         hint = f"data=NAME, one of {', '.join(name for name in SOURCES)}"
         raise ConfigError([Fault("E701", "there are no data to train on", job.data_section.place, hint=hint)])
-    dataset = load(job.data, job.data_section)
-    if dataset.warnings:
-        console.print(render(dataset.warnings), markup=False, highlight=False, soft_wrap=True)
-    loaded = perf_counter()
-    _import_keras()
-    timings = {"data": loaded - start, "import": perf_counter() - loaded}
-    if job.initial:
-        console.print(str(job.initial), markup=False, highlight=False, soft_wrap=True)
-    about = {"kind": "keras", "name": job.name, "overrides": list(overrides)}
-    with RunWriter(folder, about) as writer, enough_memory():
-        writer.save_text("model.yaml", job.model.model_yaml)
-        writer.save_json(ARTEFACT, preprocessing(job.data, job.data_section, dataset))
-        outcome = _fit_network(job.model, job.train, dataset, writer, progress_on(console))
-        timings |= outcome.timings
-        writer.complete(
-            {
-                "task": dataset.task,
-                "metrics": outcome.metrics,
-                "best_epoch": outcome.best_epoch,
-                "epochs_run": outcome.epochs_run,
-                "stopped": outcome.stopped,
-                "initial": outcome.initial,
-                **_description(job.model),
-                "data": {
-                    "name": dataset.name,
-                    "classes": list(dataset.class_names),
-                    "rows": {"train": len(dataset.train), "val": len(dataset.val), "test": len(dataset.test)},
-                    "fingerprints": dataset.fingerprints,
-                },
-                "config": {"train": plain(job.train_section), "data": plain(job.data_section)},
-                "seeds": {"train": job.train.seed, "split": job.data.split.seed},
-                "timings": {name: round(seconds, 3) for name, seconds in timings.items()},
-                "environment": environment(),
-            }
-        )
+    with Signals() as signals:
+        dataset = load(job.data, job.data_section)
+        _say(console, dataset.warnings)
+        loaded = perf_counter()
+        _import_keras()
+        timings = {"data": loaded - start, "import": perf_counter() - loaded}
+        begun = Unfinished(job, folder, dataset.fingerprints)
+        with (
+            RunWriter(folder, {**_facts(job, dataset), "overrides": list(overrides)}, begun.accept) as writer,
+            enough_memory(),
+        ):
+            _say(console, begun.warnings, job.initial if not begun.checkpoint else begun.told())
+            writer.save_text("model.yaml", job.model.model_yaml)
+            writer.save_json(ARTEFACT, preprocessing(job.data, job.data_section, dataset))
+            outcome = _fit_network(job, dataset, writer, progress_on(console), begun.checkpoint, signals)
+            timings |= outcome.timings
+            writer.complete(
+                {
+                    "metrics": outcome.metrics,
+                    "best_epoch": outcome.best_epoch,
+                    "epochs_run": outcome.epochs_run,
+                    "stopped": outcome.stopped,
+                    "initial": outcome.initial,
+                    "timings": {name: round(seconds, 3) for name, seconds in timings.items()},
+                }
+            )
     return outcome
 
 
@@ -93,11 +87,44 @@ def _import_keras() -> None:
 
 
 def _fit_network(
-    network: Network, train: TrainSettings, dataset: Dataset, writer: RunWriter, progress: Progress
+    job: Plan, dataset: Dataset, writer: RunWriter, progress: Progress, checkpoint: Checkpoint | None, signals: Signals
 ) -> Outcome:
     from compiler.runtime.fitting.fit import fit
+    from compiler.runtime.run import Checkpoints
 
-    return fit(network.graph, train, dataset, writer, progress, network.initial)
+    often = job.train.checkpoint
+    checkpoints = Checkpoints(writer.root, often.seconds, often.share) if often else None
+    return fit(job.graph, job.train, dataset, writer, progress, job.initial, checkpoints, checkpoint, signals)
+
+
+def _facts(job: Plan, dataset: Dataset) -> dict[str, object]:
+    """What `run.json` says from the start."""
+    from compiler.runtime.run import environment
+
+    assert job.data is not None, "data were loaded"
+    return {
+        "kind": "keras",
+        "name": job.name,
+        "task": dataset.task,
+        **_description(job.model),
+        "data": {
+            "name": dataset.name,
+            "classes": list(dataset.class_names),
+            "rows": {"train": len(dataset.train), "val": len(dataset.val), "test": len(dataset.test)},
+            "fingerprints": dataset.fingerprints,
+        },
+        "config": {"train": plain(job.train_section), "data": plain(job.data_section), **job.others},
+        "seeds": {"train": job.train.seed, "split": job.data.split.seed},
+        "environment": environment(),
+    }
+
+
+def _say(console: Console, warnings: Sequence[Fault], remark: object = None) -> None:
+    from compiler.errors import render
+
+    for text in (render(warnings) if warnings else None, remark):
+        if text:
+            console.print(str(text), markup=False, highlight=False, soft_wrap=True)
 
 
 def _description(network: Network) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from compiler.check import Limits
@@ -46,6 +47,7 @@ class Plan:
         train, data: typed settings (no data with `data=none`); their sections keep the places, for faults that only
             the data can show.
         warnings: what was suspicious.
+        others: the further sections that a plan follows from, plain: `limits` and `plugins`.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Plan:
     train_section: Map
     data_section: Map
     warnings: tuple[Fault, ...]
+    others: Mapping[str, object]
 
     @property
     def graph(self) -> CheckedGraph:
@@ -71,11 +74,12 @@ class Plan:
         return replace(self, model=replace(self.model, graph=graph))
 
 
-def plan(composed: Composed, *, together: bool = True) -> Plan:
+def plan(composed: Composed, *, together: bool = True, begun: bool = False) -> Plan:
     """Check a whole configuration: model, data, training, and whether they go together. No data are read.
 
     Args:
         together: whether the model must suit the data and the training; for a mere look at it, it need not.
+        begun: whether a checkpoint has its weights, so that a file of initial weights is not asked for.
 
     Raises:
         ConfigError: with all faults at once.
@@ -83,6 +87,9 @@ def plan(composed: Composed, *, together: bool = True) -> Plan:
     diagnostics = Diagnostics()
     for fault in composed.faults:
         diagnostics.add(fault)
+    if (resume := composed.value("resume")) is not None:
+        hint = "a sweep's trials go on when they are started again in their folders"
+        diagnostics.report("E810", "'resume' is for a single run of train.py", resume.place, hint=hint)
     load_plugins(composed, diagnostics)
     train = read_train(composed.section("train"), diagnostics)
     data_section = composed.section("data")
@@ -92,11 +99,12 @@ def plan(composed: Composed, *, together: bool = True) -> Plan:
     if tree is None:
         diagnostics.raise_errors()
         raise AssertionError("a model that is missing has a fault")
-    network = _network(tree, composed, train, data, diagnostics, together)
+    network = _network(tree, composed, train, data, diagnostics, together, begun)
     diagnostics.raise_errors()
     assert train is not None, "settings that are missing have faults"
     sections = composed.section("train"), data_section
-    return Plan(model_name(composed), network, train, data, *sections, tuple(diagnostics.faults))
+    others = {key: plain(tree) for key in ("limits", "plugins") if (tree := composed.config.get(key)) is not None}
+    return Plan(model_name(composed), network, train, data, *sections, tuple(diagnostics.faults), others)
 
 
 def _network(
@@ -106,6 +114,7 @@ def _network(
     data: DataSettings | None,
     diagnostics: Diagnostics,
     together: bool,
+    begun: bool,
 ) -> Network:
     """The network that `tree` describes; it is none where `diagnostics` has errors."""
     limits_section, train_section = composed.section("limits"), composed.section("train")
@@ -115,7 +124,7 @@ def _network(
     source = ModelSource(tree, load_model, limits, limits_section, precision)
     graph = compile_model(source, diagnostics)
     initial = None
-    if together and train and not diagnostics.has_errors:
+    if together and train and not begun and not diagnostics.has_errors:
         initial = check_initial(graph, _unpatched(source), train.initial, train_section, diagnostics)
         check_frozen(graph, initial, tree.keys.get("freeze"), diagnostics)
     if together and train and data and not diagnostics.has_errors:

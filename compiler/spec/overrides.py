@@ -36,6 +36,11 @@ def model_files(overrides: Sequence[str]) -> list[Override]:
     return [override for override in parsed if isinstance(override.value(), str) and override.value()]
 
 
+def parsed(overrides: Sequence[str]) -> list[Override]:
+    """Each override as Hydra reads it; those that are none are left out."""
+    return OverridesParser.create().parse_overrides([text for text in overrides if _parses(text)])
+
+
 def _unquoted_keys(text: str) -> str:
     if not re.search(r"""[{,]\s*["']""", text) or _parses(text):
         return text

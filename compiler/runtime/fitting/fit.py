@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from compiler.errors import ConfigError, Fault
 from compiler.ir import CheckedGraph
@@ -16,8 +17,11 @@ from compiler.runtime.fitting.outcome import Outcome
 from compiler.runtime.fitting.progress import Progress, Silent
 from compiler.runtime.fitting.steps import Steps
 from compiler.runtime.fitting.training import Diverged, Training, Writer
+from compiler.runtime.fitting.variables import with_global_seed
 from compiler.runtime.initial import InitialWeights
 from compiler.runtime.initial.fill import fill
+from compiler.runtime.run import Checkpoint, Checkpoints
+from compiler.runtime.signals import Signals
 from compiler.runtime.training import TrainSettings, Unsuitable, head_of, objective
 from compiler.targets.keras import build
 
@@ -31,6 +35,9 @@ def fit(
     out: Writer,
     progress: Progress | None = None,
     initial: InitialWeights | None = None,
+    checkpoints: Checkpoints | None = None,
+    checkpoint: Checkpoint | None = None,
+    signals: Signals | None = None,
 ) -> Outcome:
     """Train the model that `graph` describes, keep the weights of its best epoch, and evaluate those.
 
@@ -41,14 +48,21 @@ def fit(
         train: settings that `check_training` has passed for this graph and these data.
         progress: told how far it is.
         initial: weights to begin with, in the place of random ones.
+        checkpoints: where they are made.
+        checkpoint: to go on from, in the place of a beginning.
+        signals: what asks to stop.
 
     Raises:
         Diverged: E802; the best weights so far are saved as `model.keras`.
+        Interrupted: E807, a signal stopped it.
         ConfigError: E801, Keras refuses a layer; E602 to E604, model, loss and data do not go together; E901 to
             E904, the initial weights are not what they were when they were checked.
     """
     clock = Clock()
     progress = progress or Silent()
+    signals = signals or Signals()
+    if train.deterministic:
+        tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(train.seed)
     metrics = measured(train, data.task)
     try:
@@ -56,15 +70,20 @@ def fit(
     except Unsuitable as fault:
         raise ConfigError([Fault(fault.code, str(fault), hint=fault.hint)]) from None
     model = build(graph)
-    began = fill(model, graph, initial) if initial else None
+    with_global_seed()  # a step that draws without a seed of its own must not be the first to ask for it
+    began = checkpoint.state["initial"] if checkpoint else fill(model, graph, initial) if initial else None
     _require_output(model, data)
     steps = Steps(model, goal, metrics, train.optimizer, graph.precision, train.batch_size)
     clock.lap("build")
-    training = Training(train, data, steps, metrics, out, clock)
+    training = Training(train, data, steps, metrics, out, clock, checkpoints, signals, {"initial": began})
+    if checkpoint:
+        training.resume(checkpoint)
     try:
         training.run(progress)
     except Diverged:
         training.save_best()
+        if checkpoints:  # they lead to the same end
+            checkpoints.remove()
         raise
     finally:
         progress.close()

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from compiler.runtime.data.rows import LazyRows
 from compiler.runtime.fitting.measures import measure
+from compiler.runtime.fitting.variables import named
 from compiler.runtime.training import Metric, Objective, Optimizer
 
 # jit_compile: XLA compiles convolutions for the CPU to code that is 4 to 20 times slower than the kernels it replaces.
@@ -85,6 +86,14 @@ class Steps:
             return self._mean_loss.result()
 
         return run
+
+    def variables(self) -> dict[str, Any]:
+        """Every variable that a step reads and changes, by name: all that a checkpoint must hold of TensorFlow.
+
+        A step that comes to need a further one (sums of gradients, say) adds it here. Some metrics make theirs when
+        they are first used.
+        """
+        return named(self.model, self.optimizer, (self._mean_loss, *self._metrics.values()))
 
     def results(self) -> dict[str, float]:
         """Loss and metrics since `reset`."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,16 +14,21 @@ from numpy.typing import NDArray
 
 from compiler.errors import ConfigError, Fault
 from compiler.runtime.data import Dataset
+from compiler.runtime.fitting import variables
 from compiler.runtime.fitting.clock import Clock
 from compiler.runtime.fitting.history import write_csv
 from compiler.runtime.fitting.progress import Progress
 from compiler.runtime.fitting.sampling import permutation, sample_weights
 from compiler.runtime.fitting.state import Row, State
 from compiler.runtime.fitting.steps import Steps
+from compiler.runtime.run import Checkpoint, Checkpoints
+from compiler.runtime.signals import Signals
 from compiler.runtime.training import Metric, TrainSettings
 
 STEPS_PER_CALL = 16
 """Steps between two looks of Python at the training: for the bar, for Ctrl-C, and for a loss that is no number."""
+
+_BEST = "best."
 
 
 class Writer(Protocol):
@@ -44,6 +50,7 @@ class Training:
     Attributes:
         state: where it stands.
         best_weights: of the best epoch so far, as `model.get_weights` gives them; None before there is one.
+        about: what a checkpoint is to hold besides.
     """
 
     def __init__(
@@ -54,22 +61,56 @@ class Training:
         metrics: Iterable[Metric],
         out: Writer,
         clock: Clock,
+        checkpoints: Checkpoints | None,
+        signals: Signals,
+        about: Mapping[str, object],
     ) -> None:
         self.train, self.data, self.steps, self.out, self.clock = train, data, steps, out, clock
+        self.checkpoints, self.signals, self.about = checkpoints, signals, about
         self.state = State.first(train, metrics)
         self.best_weights: list[NDArray[Any]] | None = None
+        self.count = math.ceil(len(data.train) / train.batch_size)
+        if checkpoints is None:
+            signals.kept = ("the run makes no checkpoints, so it is lost", "train.checkpoint.seconds=30")
+
+    def resume(self, checkpoint: Checkpoint) -> None:
+        """Stand where the checkpoint was made.
+
+        Raises:
+            ValueError: it is another training's.
+        """
+        arrays = dict(checkpoint.arrays)
+        best = [arrays.pop(name) for name in sorted(arrays) if name.startswith(_BEST)]
+        if set(arrays) - set(self.steps.variables()):  # of metrics that make their variables when they are first used
+            x, y = self.data.val.x, self.data.val.y
+            self.steps.evaluate(
+                {name: rows[:1] for name, rows in x.items()} if isinstance(x, Mapping) else x[:1], y[:1]
+            )
+        variables.write(self.steps.variables(), arrays)
+        self.state = self.state.from_json(checkpoint.state["training"], self.train)
+        self.best_weights = best if self.state.best_epoch else None
+        self.clock.timings.update(checkpoint.state["timings"])
+        self._tell_what_is_kept()
 
     def run(self, progress: Progress) -> None:
-        """All epochs, until one of the settings ends them."""
+        """All epochs, until one of the settings ends them.
+
+        Raises:
+            Diverged: E802.
+            Interrupted: E807, a signal came, and a checkpoint was made.
+        """
         rows = self.data.train
-        count = math.ceil(len(rows) / self.train.batch_size)
         weights = sample_weights(rows.y, self.train, len(self.data.class_names))
         advance = self.steps.epoch(rows.x, rows.y, weights)
-        progress.begin(self.train.epochs, count, self.state.history)
-        while not self.state.stopped:
-            row = self._epoch(len(self.state.history), count, advance, progress)
-            self._judge()
-            progress.epoch(row)
+        if self.state.history:
+            self._save_history()
+        progress.begin(self.train.epochs, self.count, self.state.history)
+        with self.signals.held():
+            while not self.state.stopped:
+                row = self._epoch(len(self.state.history), advance, progress)
+                self._judge()
+                progress.epoch(row)
+                self._pause()
         if self.best_weights is None:
             message = f"'{self.train.best.monitor}' was a finite number in no epoch"
             raise Diverged([Fault("E802", message, hint="another train.best.monitor")])
@@ -81,31 +122,69 @@ class Training:
             self.out.save("model.keras", lambda path: self.steps.model.save(path))
             self.clock.lap("save")
 
-    def _epoch(self, epoch: int, count: int, advance: Any, progress: Progress) -> Row:
-        """One pass over the training rows, and what it measured."""
+    def _epoch(self, epoch: int, advance: Any, progress: Progress) -> Row:
+        """One pass over the training rows, or what is left of it, and what it measured."""
         peak = self.state.plateau.learning_rate if self.state.plateau else self.train.optimizer.learning_rate
-        rates = self.train.schedule.rates(peak, epoch, count, self.train.epochs)
-        order = permutation(self.train.seed, epoch, len(self.data.train))
-        tensors = [keras.ops.convert_to_tensor(array) for array in (order, np.asarray(rates, np.float32))]
-        self.steps.reset()
-        for first in range(0, count, STEPS_PER_CALL):
-            last = min(first + STEPS_PER_CALL, count)
-            loss = float(advance(*tensors, *map(keras.ops.convert_to_tensor, (first, last))))
-            if not math.isfinite(loss):
-                self._diverged("the loss", loss, f"{epoch + 1}, steps {first + 1} to {last} of {count}", rates[first])
-            progress.step(epoch + 1, last)
+        rates = self.train.schedule.rates(peak, epoch, self.count, self.train.epochs)
+        if self.state.trained is None:
+            self._steps(epoch, rates, advance, progress)
         row: Row = {"epoch": epoch + 1, "learning_rate": rates[-1]}
-        row |= {f"train.{key}": value for key, value in self.steps.results().items()}
-        measured, _ = self.steps.evaluate(self.data.val.x, self.data.val.y)
+        row |= {f"train.{key}": value for key, value in (self.state.trained or {}).items()}
+        measured: Mapping[str, float] = {}
+        with self.signals.let_in():
+            measured, _ = self.steps.evaluate(self.data.val.x, self.data.val.y)
+        self._pause()
         row |= {f"val.{key}": value for key, value in measured.items()}
-        row["seconds"] = round(self.clock.lap("fit"), 3)
-        self._record(row)
+        row["seconds"] = round(self.state.seconds + self.clock.lap("fit"), 3)
+        self.state = self.state.recorded(row)
+        self._save_history()
         if not math.isfinite(row["val.loss"]):
             self._diverged("'val.loss'", row["val.loss"], str(epoch + 1), rates[-1])
         return row
 
-    def _record(self, row: Row) -> None:
-        self.state = self.state.recorded(row)
+    def _steps(self, epoch: int, rates: Sequence[float], advance: Any, progress: Progress) -> None:
+        """The steps that are left of an epoch."""
+        order = permutation(self.train.seed, epoch, len(self.data.train))
+        tensors = [keras.ops.convert_to_tensor(array) for array in (order, np.asarray(rates, np.float32))]
+        if self.state.step == 0:
+            self.steps.reset()
+        while (first := self.state.step) < self.count:
+            last = min(first + STEPS_PER_CALL, self.count)
+            loss = float(advance(*tensors, *map(keras.ops.convert_to_tensor, (first, last))))
+            if not math.isfinite(loss):
+                when = f"{epoch + 1}, steps {first + 1} to {last} of {self.count}"
+                self._diverged("the loss", loss, when, rates[first])
+            progress.step(epoch + 1, last)
+            self.state = replace(self.state, step=last, seconds=self.state.seconds + self.clock.lap("fit"))
+            self._pause()
+        self.state = replace(self.state, trained=self.steps.results())
+
+    def _pause(self) -> None:
+        """Between two calls: make a checkpoint when it is time, or when a signal asks to stop; then do stop."""
+        asked = self.signals.received is not None
+        if self.checkpoints and (asked or self.checkpoints.due()):
+            self.checkpoints.save(self._checkpoint())
+            self.clock.lap("checkpoint")
+            self._tell_what_is_kept()
+        if asked:
+            raise self.signals.interrupted()
+
+    def _checkpoint(self) -> Checkpoint:
+        arrays = variables.read(self.steps.variables())
+        best = {f"{_BEST}{i:04d}": array for i, array in enumerate(self.best_weights or ())}
+        state = {"training": self.state.as_json(), "timings": self.clock.timings, **self.about}
+        return Checkpoint({**arrays, **best}, state)
+
+    def _tell_what_is_kept(self) -> None:
+        epoch, step = len(self.state.history) + 1, self.state.step
+        where = f"epoch {epoch}, step {step} of {self.count}" if step else f"the end of epoch {epoch - 1}"
+        assert self.checkpoints is not None, "what is kept is kept in checkpoints"
+        self.signals.kept = (
+            f"kept up to {where}",
+            f"python train.py resume={self.checkpoints.root} goes on from there",
+        )
+
+    def _save_history(self) -> None:
         self.out.save("history.csv", lambda path: write_csv(path, self.state.history))
 
     def _judge(self) -> None:

@@ -12,13 +12,15 @@ Every file is made under a temporary name (`.tmp-...` in the directory), synced 
 under a real name is whole, whenever the process was killed. The fields of `run.json`:
 
     schema       version of this form, an integer; readers refuse newer ones
-    status       `running` from the start, then `complete` or `failed`; a killed run stays `running`
+    status       `running` from the start, then `complete`, `failed`, or `interrupted` where a checkpoint is left from
+                 which it can go on; a killed run stays `running`
     process      {pid, host, started}: who writes or wrote it; `started` in UTC
-    finished     when it became `complete` or `failed`, in UTC
-    reason       of a failed run: why
+    finished     when it stopped running, in UTC
+    reason       of a failed or interrupted run: why
     artefacts    {name: {sha256, bytes}}, names relative to the directory with `/`
     kind, name   `keras`, `gbdt`, `ensemble`, ...; the model's name
     overrides    the command line
+    resumed      the processes that were at work before it, each with the epochs and steps that the next took over
     task         `multiclass`, `binary`, `multilabel` or `regression`
     metrics      {train: {...}, val: {...}, test: {...}}: finite numbers by metric, so that a selector says `val.loss`
     best_epoch   whose weights were kept, from 1; `epochs_run` how many there were, `stopped` what ended them
@@ -26,14 +28,16 @@ under a real name is whole, whenever the process was killed. The fields of `run.
     spec_hash    sha256 of the expanded graph
     model        its layers, params, trainable_params, flops, activation_bytes
     data         fingerprints of rows, labels and class order; rows by split, classes, and where they came from
-    config       the resolved sections `train` and `data`
+    config       the resolved sections `train`, `data`, `limits` and `plugins`
     seeds        by purpose
     timings      seconds by stage
     environment  what `environment()` gives: package versions, Python, platform, CPUs, thread counts
 
-From `kind` on, the fields are the caller's: `RunWriter.complete` takes them as they are.
+From `kind` on, the fields are the caller's: `RunWriter.complete` takes them as they are. Metrics and what follows from
+the training are there at its end; the rest from the start.
 """
 
+from compiler.runtime.run.checkpoints import Checkpoint, Checkpoints
 from compiler.runtime.run.environment import environment
 from compiler.runtime.run.files import TEMPORARY, Artefact
 from compiler.runtime.run.reader import Predictions, Run, read_record, read_run
@@ -43,6 +47,8 @@ __all__ = [
     "SCHEMA",
     "TEMPORARY",
     "Artefact",
+    "Checkpoint",
+    "Checkpoints",
     "Predictions",
     "Run",
     "RunWriter",

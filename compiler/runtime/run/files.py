@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from compiler.errors import ConfigError, Fault
 
@@ -21,6 +21,8 @@ TEMPORARY = ".tmp-"
 """How the names of unfinished work begin."""
 
 RECORD = "run.json"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,17 @@ def artefact_name(name: str) -> str:
 
 
 def save(root: Path, name: str, write: Callable[[Path], object]) -> Artefact:
-    """Let `write` make the file `root/name`, which appears whole or not at all.
+    """Let `write` make the file `root/name`, as `place` does; gives what it has become."""
+
+    def written(path: Path) -> Artefact:
+        write(path)
+        return digest(path)
+
+    return place(root, name, written)
+
+
+def place(root: Path, name: str, write: Callable[[Path], T]) -> T:
+    """Let `write` make the file `root/name`, which appears whole or not at all; gives what `write` gave.
 
     `write` gets a path with the same last part in a temporary folder of `root`: libraries look at the suffix, and
     some put files of their own beside what they write.
@@ -82,12 +94,11 @@ def save(root: Path, name: str, write: Callable[[Path], object]) -> Artefact:
     aside = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=root))
     try:
         made = aside / target.name
-        write(made)
+        given = write(made)
         sync(made)
-        artefact = digest(made)
         made.replace(target)
         sync(target.parent)
-        return artefact
+        return given
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 
@@ -119,6 +130,12 @@ def remove_temporaries(root: Path) -> None:
     """Remove what a killed process left unfinished."""
     for leftover in root.glob(f"{TEMPORARY}*"):
         shutil.rmtree(leftover)
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove `folder` and all that is in it; it need not exist."""
+    if folder.is_dir():
+        shutil.rmtree(folder)
 
 
 def json_text(value: Mapping[str, object]) -> str:

@@ -153,7 +153,7 @@ def _is_record(record: Any) -> bool:
     artefacts: Any = fields.get("artefacts")
     return (
         type(fields.get("schema")) is int
-        and fields.get("status") in ("running", "complete", "failed")
+        and fields.get("status") in ("running", "complete", "failed", "interrupted")
         and _all_mappings(metrics)
         and _all_mappings(artefacts)
         and all(_is_artefact(name, made) for name, made in artefacts.items())

@@ -10,9 +10,10 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from compiler.errors import ConfigError
+from compiler.runtime.run.checkpoints import Checkpoints
 from compiler.runtime.run.files import (
     RECORD,
     Artefact,
@@ -44,15 +45,22 @@ class RunWriter:
 
     Args:
         root: the directory; made where it is missing. What a killed or failed run left there may be overwritten,
-            and its temporary files are removed; Hydra's own files are left alone.
+            and its temporary files are removed; its checkpoints and Hydra's own files are left alone.
         about: fields of `run.json` that are known from the start, for whoever reads an unfinished run.
+        before: is shown the record of an unfinished run that is there, and `about`, before anything is changed. What
+            it raises is raised; what it gives are further fields of the new record.
 
     Raises:
         ConfigError: E803, the directory has a complete run or is not writable; E805, the disk is full; E806, another
             process is writing it.
     """
 
-    def __init__(self, root: Path, about: Mapping[str, object] | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        about: Mapping[str, object] | None = None,
+        before: Callable[[Mapping[str, Any], Mapping[str, Any]], Mapping[str, object]] | None = None,
+    ) -> None:
         self.root = Path(root)
         self._about = _callers(about or {})
         self._artefacts: dict[str, Artefact] = {}
@@ -61,8 +69,13 @@ class RunWriter:
             make_folder(self.root)
             self._lock = _lock(self.root)
         try:
-            if (self.root / RECORD).exists() and read_record(self.root)["status"] == "complete":
-                raise refused(f"'{self.root}' already has a complete run", "give another folder, or remove this one")
+            if (self.root / RECORD).exists():
+                record = read_record(self.root)
+                if record["status"] == "complete":
+                    hint = "give another folder, or remove this one"
+                    raise refused(f"'{self.root}' already has a complete run", hint)
+                if before is not None:
+                    self._about |= _callers(before(record, self._about))
             with reported(f"write a run to '{self.root}'"):
                 remove_temporaries(self.root)
             self._record({"status": "running"}, self._about)
@@ -127,7 +140,7 @@ class RunWriter:
         self._artefacts.pop(name, None)
 
     def complete(self, record: Mapping[str, object]) -> Path:
-        """Write the final `run.json` and let go of the directory.
+        """Write the final `run.json`, remove the checkpoints, and let go of the directory.
 
         Args:
             record: the caller's fields (see the package's docstring), laid over those given at the opening.
@@ -141,14 +154,21 @@ class RunWriter:
         """
         self._require_open()
         self._record({"status": "complete"}, {**self._about, **_callers(record)}, finished=True)
-        self._close()
+        try:
+            Checkpoints(self.root).remove()
+        finally:
+            self._close()
         return self.root
 
     def fail(self, reason: str) -> None:
-        """Say that the run failed and why, and let go of the directory. What was saved stays."""
+        """Say that the run failed and why, and let go of the directory. What was saved stays.
+
+        A run with a checkpoint is not `failed` but `interrupted`: it can go on.
+        """
         self._require_open()
         try:
-            self._record({"status": "failed", "reason": reason}, self._about, finished=True)
+            status = "interrupted" if Checkpoints(self.root).exist() else "failed"
+            self._record({"status": status, "reason": reason}, self._about, finished=True)
         finally:
             self._close()
 
@@ -195,7 +215,7 @@ def _callers(fields: Mapping[str, object]) -> dict[str, object]:
     return dict(fields)
 
 
-def _lock(root: Path) -> int | None:
+def _lock(root: Path) -> int:
     """Hold `root` for this process; the kernel lets go of it when the process dies, however it dies."""
     descriptor = os.open(root, os.O_RDONLY)
     try:
@@ -203,10 +223,19 @@ def _lock(root: Path) -> int | None:
     except BlockingIOError:
         os.close(descriptor)
         hint = "wait for it, or give another folder: hydra.run.dir=DIR"
-        raise refused(f"'{root}' is being written by another process", hint, "E806") from None
+        raise refused(f"'{root}' is being written by {_user(root)}", hint, "E806") from None
     except OSError:
         pass  # some network file systems cannot lock a folder: there, two writers are the user's own care
     return descriptor
+
+
+def _user(root: Path) -> str:
+    """Whoever writes a run to `root` now, as well as the record says it."""
+    try:
+        process = read_record(root)["process"]
+        return f"another process ({process['pid']} on {process['host']}, since {process['started']})"
+    except (ConfigError, KeyError, TypeError):
+        return "another process"
 
 
 def _write(path: Path, text: str) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, cast
 
 from compiler.errors import Diagnostics, shown
 from compiler.runtime.training.initial import Initial
+from compiler.runtime.training.keeping import Checkpointing
 from compiler.runtime.training.losses import Auto, Loss
 from compiler.runtime.training.metrics import Metric
 from compiler.runtime.training.monitors import Best, EarlyStopping, ReduceOnPlateau
@@ -14,6 +15,7 @@ from compiler.runtime.training.optimizers import Adam, Optimizer
 from compiler.runtime.training.schedules import Cosine, Schedule
 from compiler.settings import (
     Annotation,
+    Bool,
     InvalidSettings,
     PositiveInt,
     Problem,
@@ -103,6 +105,8 @@ class TrainSettings(Settings):
         early_stopping, reduce_on_plateau: null switches them off.
         best: which epoch's weights are kept.
         initial: the weights to begin with, for fine-tuning.
+        checkpoint: how often one is made; null for never.
+        deterministic: whether TensorFlow may only use operations that give the same bits each time.
     """
 
     epochs: PositiveInt = 20
@@ -118,6 +122,8 @@ class TrainSettings(Settings):
     reduce_on_plateau: Annotated[ReduceOnPlateau | None, record(ReduceOnPlateau, none=True)] = None
     best: Annotated[Best, record(Best)] = Best()
     initial: Annotated[Initial, record(Initial)] = Initial()
+    checkpoint: Annotated[Checkpointing | None, record(Checkpointing, none=True)] = Checkpointing()
+    deterministic: Bool = False
 
 
 def read_train(section: Map, diagnostics: Diagnostics) -> TrainSettings | None:

@@ -1,0 +1,107 @@
+"""Signals that ask a run to stop: at once where nothing is lost by it, else when the steps at work are done."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, Self
+
+from compiler.errors import ConfigError, Fault
+
+CODE = "E807"
+
+_ASKING = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+"""SIGUSR1 is what SLURM is told to send some time before the end (`--signal=USR1@120`)."""
+
+
+class Interrupted(ConfigError):
+    """E807: a signal stopped the run.
+
+    Attributes:
+        by_user: whether it was Ctrl-C.
+    """
+
+    def __init__(self, number: int, fault: Fault) -> None:
+        super().__init__([fault])
+        self.by_user = number == signal.SIGINT
+
+
+class _AtOnce(BaseException):
+    """Raised by the handler, past whatever is at work; no `except Exception` of a library keeps it."""
+
+
+class Signals:
+    """While it is entered, the signals that ask to stop raise `Interrupted` where it ends.
+
+    Where they came within `held()` they are kept in `received` only, and who holds them looks there. A second
+    Ctrl-C is Python's own again. A signal for which the program has a handler already (submitit's, say) is left to it,
+    and so are all of them outside of the main thread.
+
+    Attributes:
+        received: the number of the signal that came; None while none did.
+        kept: what the message says of the work so far, and its hint; whoever keeps something says so here.
+    """
+
+    def __init__(self) -> None:
+        self.received: int | None = None
+        self.kept: tuple[str, str | None] = ("nothing was trained yet", None)
+        self._held = False
+        self._before: dict[int, Any] = {}
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Let no signal break in meanwhile."""
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+
+    @contextmanager
+    def let_in(self) -> Iterator[None]:
+        """Within `held()`: let a signal break this off, and go on behind it. What it breaks off must change nothing."""
+        if self.received is not None:
+            return
+        self._held = False
+        try:
+            yield
+        except _AtOnce:
+            pass
+        finally:
+            self._held = True
+
+    def interrupted(self) -> Interrupted:
+        """The error of a run that the received signal stopped."""
+        assert self.received is not None
+        what, hint = self.kept
+        return Interrupted(self.received, Fault(CODE, f"stopped by {_name(self.received)}: {what}", hint=hint))
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            for number in _ASKING:
+                handler = signal.getsignal(number)
+                if handler in (signal.SIG_DFL, signal.default_int_handler):
+                    self._before[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._before.clear()
+        if isinstance(error, _AtOnce):
+            raise self.interrupted() from None
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        again = self.received == number
+        self.received = number
+        if again and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        if not self._held and not again:  # the same one again must not break into the work of stopping
+            raise _AtOnce
+
+
+def _name(number: int) -> str:
+    return "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
