@@ -93,6 +93,7 @@ CODES: dict[str, str] = {
     "E707": "empty split",
     "E708": "data unlike their declaration",
     "W709": "unscaled bytes",
+    "W711": "files that are left out",
     "E720": "damaged data file",
     "W725": "label that a split does not tell apart",
     # run time

@@ -117,7 +117,7 @@ def test_digits_as_shipped_are_resized() -> None:
 def test_shipped_configurations_are_valid(name: str) -> None:
     diagnostics = Diagnostics()
     read_data(section((CONF / f"{name}.yaml").read_text("utf-8")), diagnostics)
-    unset = ["'path'", "'input_shape'", "'classes'"] if name in ("npy", "npz") else []
+    unset = ["'path'", "'input_shape'", "'classes'"] if name in ("images", "npy", "npz") else []
     assert sorted(fault.message.split()[0] for fault in diagnostics.faults) == sorted(unset)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated
 
 from compiler.runtime.data.paths import user_path
-from compiler.runtime.data.source import CACHE, Blame, DataSettings, Part, Rows, Task, Unreadable
+from compiler.runtime.data.source import CACHE, Blame, DataSettings, Part, Rows, Task, Unreadable, class_problems
 from compiler.settings import Problem, Str, choice
 
 if TYPE_CHECKING:
@@ -37,11 +37,7 @@ class ArraySettings(DataSettings):
 
     def check(self) -> Iterable[Problem]:
         yield from super().check()
-        if self.task == "binary" and self.classes != 2:
-            yield Problem(("classes",), "E107", f"'classes' must be 2 for a binary task (got {self.classes})")
-        if self.task == "multiclass" and self.classes < 2:
-            message = f"'classes' must be at least 2 (got {self.classes})"
-            yield Problem(("classes",), "E107", message, "task: regression, if 'y' holds targets")
+        yield from class_problems(self, "task: regression, if 'y' holds targets")
 
     @abstractmethod
     def open(self, blame: Blame) -> Arrays | None:

@@ -57,6 +57,7 @@ class Dataset:
         warnings: suspicions, for the caller to print.
         fitted: what the preparation learnt from the training rows (scales, categories), in JSON's values; it prepares
             further rows alike.
+        names: what rows are called, such as paths, by their ids; None where they have no names.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Dataset:
     fingerprints: Mapping[str, Mapping[str, str]]
     warnings: tuple[Fault, ...] = ()
     fitted: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    names: tuple[str, ...] | None = None
 
 
 def chunks(n: int, row_elements: int) -> Iterator[slice]:

@@ -76,6 +76,8 @@ def load(settings: DataSettings, section: Map) -> Dataset:
             "classes": {"all": classes_fingerprint(names)},
         },
         warnings=tuple(diagnostics.faults),
+        fitted=dict(rows.fitted),
+        names=_names(rows),
     )
 
 
@@ -83,6 +85,12 @@ def _class_names(rows: Rows, settings: DataSettings) -> tuple[str, ...]:
     if settings.task == "regression":
         return ()
     return rows.class_names or tuple(str(number) for number in range(settings.classes))
+
+
+def _names(rows: Rows) -> tuple[str, ...] | None:
+    """What the rows of all parts are called, by their ids."""
+    parts = [part.names for part in rows.parts.values() if part.names is not None]
+    return tuple(name for names in parts for name in names) if len(parts) == len(rows.parts) else None
 
 
 def _offsets(rows: Rows) -> dict[str, int]:

@@ -12,8 +12,8 @@ Being defined with `source=` registers it under that name.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 from compiler.errors import Diagnostics, did_you_mean, shown
@@ -93,10 +93,12 @@ class Rows:
     Attributes:
         class_names: in the order of the class numbers; None where the source has none.
         parts: `{"all": ...}`, or `train` with `val`, `test` or both.
+        fitted: what `new_rows` has to know of these rows, in JSON's values.
     """
 
     class_names: tuple[str, ...] | None
     parts: Mapping[str, Part]
+    fitted: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -292,6 +294,14 @@ class DataSettings(Settings):
         from compiler.runtime.data.new_rows import array_rows  # imports NumPy
 
         return array_rows(self, path, blame, labels=labels)
+
+
+def class_problems(settings: DataSettings, hint: str | None = None) -> Iterator[Problem]:
+    """E107 where a task cannot have so many classes."""
+    if settings.task == "binary" and settings.classes != 2:
+        yield Problem(("classes",), "E107", f"'classes' must be 2 for a binary task (got {settings.classes})")
+    if settings.task == "multiclass" and settings.classes < 2:
+        yield Problem(("classes",), "E107", f"'classes' must be at least 2 (got {settings.classes})", hint)
 
 
 def read_data(section: Map, diagnostics: Diagnostics) -> DataSettings | None:
