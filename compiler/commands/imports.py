@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 
 from compiler.commands.text import Commands, Report
@@ -22,7 +21,6 @@ def _import(args: argparse.Namespace, report: Report) -> str:
     from compiler.importer.command import import_model
     from compiler.runtime.quiet import quiet
 
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with quiet():
         model = import_model(args.source, args.weights)
     if args.output:

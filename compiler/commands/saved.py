@@ -1,28 +1,90 @@
-"""The commands for a saved run: `export`."""
+"""The commands for a saved run: `predict`, `evaluate`, `export`."""
 
 from __future__ import annotations
 
 import argparse
-import os
 from dataclasses import asdict
 from pathlib import Path
 
 from compiler.commands.plugins import add_config, plugins_of
-from compiler.commands.text import Commands, Report, add_passes, as_json, pairs, whole
+from compiler.commands.text import Commands, Report, add_passes, as_json, pairs, place_of, whole
+from compiler.errors import ConfigError, Fault, did_you_mean
+
+_SPLITS = ("test", "val", "train")
 
 
 def add(commands: Commands) -> None:
     """Register the commands of this file."""
+    predict = commands.add_parser("predict", help="what a saved run says about new rows")
+    predict.set_defaults(run=_predict)
+    usage = "run=DIR input=FILE output=FILE.csv|.npz|.parquet [batch_size=64]"
+    predict.add_argument("settings", nargs="*", metavar="KEY=VALUE", help=usage)
+    evaluate = commands.add_parser("evaluate", help="a saved run against rows with labels: metrics and a report")
+    evaluate.set_defaults(run=_evaluate)
+    usage = "run=DIR [input=FILE], or [split=test] of the run's own data; [batch_size=64]"
+    evaluate.add_argument("settings", nargs="*", metavar="KEY=VALUE", help=usage)
+    evaluate.add_argument("-o", "--output", type=Path, help="write to a file")
     export = commands.add_parser("export", help="a saved run's model as a file to deploy")
     export.set_defaults(run=_export)
-    export.add_argument(
-        "settings", nargs="*", metavar="KEY=VALUE", help="run=DIR to=keras|saved_model|onnx|tflite [rows=256]"
-    )
+    usage = "run=DIR to=keras|saved_model|onnx|tflite [rows=256]"
+    export.add_argument("settings", nargs="*", metavar="KEY=VALUE", help=usage)
     export.add_argument("-o", dest="path", type=Path, metavar="PATH", help="what to write (default: the run's name)")
     add_passes(export, "inference")
-    for command in (export,):
+    for command in (predict, evaluate, export):
         add_config(command)
         command.add_argument("--json", action="store_true", help="for programs: results and faults as JSON")
+
+
+def _predict(args: argparse.Namespace, report: Report) -> str:
+    from compiler.runtime.run import read_run
+    from compiler.runtime.serving.output import not_of_the_run, output_file
+
+    example = {"run": "DIR", "input": "FILE", "output": "FILE.csv"}
+    given = pairs(args.settings, "predict", example, {"batch_size": "64"})
+    batch_size, place = whole(given, "batch_size"), place_of("output", given)
+    path = output_file(given["output"], given["input"], place)
+    plugins_of(args)
+    run = read_run(Path(given["run"]))
+    not_of_the_run(path, run, place)
+    from compiler.runtime.serving.predict import predict
+
+    rows = predict(run, given["input"], place_of("input", given), path, _ignored if args.json else report, batch_size)
+    if args.json:
+        return as_json({"rows": rows, "path": str(path)})
+    return f"{rows:,} rows\n{path}\n"
+
+
+def _evaluate(args: argparse.Namespace, report: Report) -> str:
+    from compiler.runtime.run import read_run
+
+    optional = {"input": "FILE", "split": "test", "batch_size": "64"}
+    given = pairs(args.settings, "evaluate", {"run": "DIR"}, optional)
+    batch_size, split = whole(given, "batch_size"), given.get("split", "test")
+    if split not in _SPLITS:
+        hint = did_you_mean(split, _SPLITS) or f"one of {', '.join(_SPLITS)}"
+        raise ConfigError([Fault("E117", f"unknown split {split!r}", place_of("split", given), hint=hint)])
+    if "split" in given and "input" in given:
+        message = "evaluate takes an input or a split of the run's own data, not both"
+        raise ConfigError([Fault("E007", message, place_of("split", given))])
+    plugins_of(args)
+    run = read_run(Path(given["run"]))
+    from compiler.runtime.serving.evaluate import evaluate, require_classes
+    from compiler.runtime.serving.preprocessing import preprocessing_of
+    from compiler.runtime.serving.report import as_data
+    from compiler.runtime.serving.report import report as report_of
+
+    kept = preprocessing_of(run)
+    if "input" in given:
+        place = place_of("input", given)
+        rows = kept.new_rows(given["input"], place, _ignored if args.json else report, labels=True)
+        require_classes(rows.class_names, kept, place)
+        x, y, origin = rows.x, rows.y, f"{len(rows):,} rows of {given['input']}"
+    else:
+        part = getattr(kept.own_data(place_of("run", given)), split)
+        x, y, origin = part.x, part.y, f"{len(part):,} rows, the run's split '{split}'"
+    assert y is not None, "labels were asked for"
+    found = evaluate(run, kept, x, y, origin, batch_size)
+    return as_json(as_data(found)) if args.json else report_of(found)
 
 
 def _export(args: argparse.Namespace, report: Report) -> str:
@@ -38,7 +100,6 @@ def _export(args: argparse.Namespace, report: Report) -> str:
     run = read_run(Path(given["run"]), verify=False)
     path = target(form, str(run.record.get("name") or "model"), args.path)
     graph = frozen_graph(run)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with quiet():
         from compiler.runtime.serving.export import export
 
@@ -49,3 +110,7 @@ def _export(args: argparse.Namespace, report: Report) -> str:
         f"{done.layers[0]} layers became {done.layers[1]}; outputs differ by {done.difference:.1e} at most "
         f"on {done.rows} (the largest is {done.largest:.2g})\n{path}\n"
     )
+
+
+def _ignored(faults: object) -> None:
+    """Warnings have no place in a result for programs."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from compiler.errors import ConfigError, Fault, did_you_mean
+from compiler.errors import ConfigError, Fault, Place, Source, did_you_mean
 
 if TYPE_CHECKING:
     from compiler.passes import Pass
@@ -75,6 +75,12 @@ def whole(given: Mapping[str, str], key: str) -> int | None:
     if not text.isdecimal() or int(text) == 0:
         raise ConfigError([Fault("E107", f"{key!r} must be a positive integer (got {text!r})")])
     return int(text)
+
+
+def place_of(key: str, given: Mapping[str, str]) -> Place:
+    """Where the value of a setting stands: in its word of the command line."""
+    word = f"{key}={given[key]}"
+    return Place(Source(word, word, "override"), 1, len(key) + 2, max(len(given[key]), 1))
 
 
 def as_json(value: object) -> str:

@@ -22,6 +22,7 @@ def quiet(*, all_of_it: bool = False) -> Iterator[None]:
     Args:
         all_of_it: pass on nothing, where what counts is in an exception.
     """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
     try:
         saved = os.dup(2)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from compiler.runtime.data.archive import NpyFiles, open_archive
 from compiler.runtime.data.checks import check_finite, check_y, row_shape, targets
 from compiler.runtime.data.dataset import Array, Dataset, Inputs
-from compiler.runtime.data.images import prepare
+from compiler.runtime.data.images import PreparedRows
 from compiler.runtime.data.paths import is_file, is_folder
 from compiler.runtime.data.source import Blame, DataSettings, Unreadable
 from compiler.spec.located import Map, plain
@@ -90,7 +90,7 @@ def array_rows(settings: DataSettings, path: Path, blame: Blame, *, labels: bool
     count = next(iter(lengths.values()))[0]
     every = np.arange(count, dtype=np.int64)
     x = {
-        name: prepare(arrays[label], every, settings.shapes[name], settings.size, settings.divide_by)
+        name: PreparedRows(arrays[label], every, settings.shapes[name], settings.size, settings.divide_by)
         for name, label in _labels(settings).items()
     }
     names = arrays.get("classes")
@@ -122,7 +122,10 @@ def _arrays(settings: DataSettings, path: Path, labels: bool) -> Mapping[str, Ar
         has = ", ".join(repr(name) for name in archive.names[:8]) or "none"
         raise Unreadable(f"has no array {absent[0]!r} (it has {has})", hint=f"an .npz file with {needed}")
     wanted += ["classes"] if labels and "classes" in archive.names and settings.task != "regression" else []
-    return {name: archive.read(name) for name in wanted}
+    arrays = {
+        name: archive.mapped(name) if name[0] == "x" else None for name in wanted
+    }  # large ones stay where they are
+    return {name: archive.read(name) if array is None else array for name, array in arrays.items()}
 
 
 def _check_x(x: Array, label: str, name: str, settings: DataSettings, blame: Blame) -> bool:

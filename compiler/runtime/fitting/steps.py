@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from compiler.runtime.data.rows import LazyRows
 from compiler.runtime.fitting.measures import measure
+from compiler.runtime.fitting.scores import predictions, scores_of
 from compiler.runtime.fitting.variables import named
 from compiler.runtime.training import Metric, Objective, Optimizer
 
@@ -121,7 +122,7 @@ class Steps:
             batch = tf.nest.map_structure(lambda array: tf.convert_to_tensor(array[taken]), (x, labels))  # noqa: B023  # called at once
             found.append(self._forward(*batch).numpy())
         scores = np.concatenate(found).astype(np.float32)
-        return self.results(), np.hstack([1 - scores, scores]) if self.objective.single else scores
+        return self.results(), predictions(scores, self.objective)
 
     def _update(self, x: Any, y: Any, weights: Any = None) -> None:
         """One step on one batch."""
@@ -148,11 +149,7 @@ class Steps:
         return tf.add_n([loss, *(tf.cast(added, loss.dtype) for added in self.model.losses)])
 
     def _scores(self, output: Any) -> Any:
-        """The output as probabilities or values."""
-        output = tf.cast(output, "float32")
-        if self.objective.gives != "logits":
-            return output
-        return tf.sigmoid(output) if self.objective.independent else tf.nn.softmax(output)
+        return scores_of(output, self.objective)
 
     def _record(self, loss: Any, y: Any, scores: Any) -> None:
         self._mean_loss.update_state(loss, sample_weight=tf.shape(y)[0])

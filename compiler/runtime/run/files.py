@@ -43,16 +43,16 @@ def refused(message: str, hint: str | None = None, code: str = "E803") -> Config
 
 
 @contextmanager
-def reported(doing: str) -> Iterator[None]:
+def reported(doing: str, code: str = "E803") -> Iterator[None]:
     """Turn an error of the file system into a fault that says what was being done: E805 where no more can be written
-    (disk, quota, file-size limit), else E803 (read-only, gone)."""
+    (disk, quota, file-size limit), else `code` (read-only, gone)."""
     try:
         yield
     except OSError as error:
         number = error.errno or _number_in(str(error))
         reason = os.strerror(number) if number else str(error)
         full = number in FULL
-        raise refused(f"cannot {doing}: {reason}", _ROOM if full else None, "E805" if full else "E803") from error
+        raise refused(f"cannot {doing}: {reason}", _ROOM if full else None, "E805" if full else code) from error
 
 
 def _number_in(text: str) -> int | None:

@@ -24,7 +24,7 @@ from compiler.ir import CheckedGraph
 from compiler.passes import Pass, run_passes
 from compiler.runtime.quiet import quiet
 from compiler.runtime.run import TEMPORARY, Run
-from compiler.runtime.run.files import refused
+from compiler.runtime.run.files import refused, reported
 from compiler.runtime.serving import keras_file, onnx, saved_model, tflite
 from compiler.runtime.serving.network import network_of
 from compiler.runtime.serving.sample import ROWS, Sample, sample
@@ -180,12 +180,11 @@ def _placed(path: Path) -> Iterator[Path]:
     """Gives where to make a file or folder aside, and renames it to `path` when all went well."""
     aside: Path | None = None
     try:
-        aside = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=path.parent))
-        made = aside / path.name
-        yield made
-        made.replace(path)
-    except OSError as error:
-        raise ConfigError([Fault("E006", f"cannot write '{path}': {error.strerror or error}")]) from None
+        with reported(f"write '{path}'", "E006"):
+            aside = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=path.parent))
+            made = aside / path.name
+            yield made
+            made.replace(path)
     finally:
         if aside is not None:
             shutil.rmtree(aside, ignore_errors=True)

@@ -1,0 +1,78 @@
+"""Evaluate: what a saved run says about rows whose labels are known, held against these."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.errors import ConfigError, Fault, Place
+from compiler.runtime.quiet import quiet
+from compiler.runtime.run import Run
+from compiler.runtime.run.files import refused
+from compiler.runtime.serving.preprocessing import Preprocessing
+from compiler.runtime.training import Task
+
+if TYPE_CHECKING:
+    from compiler.runtime.data import Inputs
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evaluated:
+    """What an evaluation came to.
+
+    Attributes:
+        origin: in words, whose rows they were.
+        metrics: the loss and what the training measured besides.
+        y: class numbers (N,), labels (N, K) of 0 and 1, or targets (N, K).
+        predictions: probabilities (N, C), or of labels (N, K), or values (N, K).
+    """
+
+    task: Task
+    origin: str
+    metrics: Mapping[str, float]
+    y: NDArray[Any]
+    predictions: NDArray[np.float32]
+    class_names: tuple[str, ...]
+
+
+def evaluate(
+    run: Run, kept: Preprocessing, x: Inputs, y: NDArray[Any], origin: str, batch_size: int | None = None
+) -> Evaluated:
+    """Measure `run` on rows: loss and metrics as its training measured them.
+
+    Args:
+        x, y: prepared as in the training.
+        origin: whose rows they are, in words.
+
+    Raises:
+        ConfigError: E803, the run holds nothing that can be asked, or not what it saved.
+    """
+    metrics, predictions = _measured(run, kept.task, x, y, batch_size)
+    shaped = y.reshape(predictions.shape) if kept.task == "regression" else y
+    return Evaluated(kept.task, origin, metrics, shaped, predictions, kept.class_names)
+
+
+def require_classes(found: tuple[str, ...] | None, kept: Preprocessing, place: Place) -> None:
+    """Raise E705 where the input names classes in another order, or others, than the run has."""
+    if found is not None and kept.class_names and found != kept.class_names:
+        message = f"the classes are {_some(found)}, but the run was trained on {_some(kept.class_names)}"
+        raise ConfigError([Fault("E705", message, place, hint="the class numbers would mean something else")])
+
+
+def _some(names: tuple[str, ...]) -> str:
+    return ", ".join(repr(name) for name in names[:5]) + (", ..." if len(names) > 5 else "")
+
+
+def _measured(
+    run: Run, task: Task, x: Inputs, y: NDArray[Any], batch_size: int | None
+) -> tuple[Mapping[str, float], NDArray[np.float32]]:
+    if run.record.get("kind") == "keras":
+        with quiet():
+            from compiler.runtime.serving.network import Network
+
+            return Network(run, batch_size).evaluate(x, y)
+    raise refused(f"the run '{run.root}' holds nothing that can be asked: its kind is {run.record.get('kind')!r}")

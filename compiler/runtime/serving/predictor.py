@@ -1,0 +1,36 @@
+"""A saved run of any kind as a function from rows to predictions. Keras is imported only for the kind `keras`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from compiler.runtime.quiet import quiet
+from compiler.runtime.run import Run
+from compiler.runtime.run.files import refused
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from compiler.runtime.data import Inputs
+
+Predictor = Callable[["Inputs"], "NDArray[np.float32]"]
+"""From inputs, prepared as in the training, to probabilities (N, C), or of labels (N, K), or values (N, K)."""
+
+
+def predictor(run: Run, batch_size: int | None = None) -> Predictor:
+    """What the model of `run` says.
+
+    Args:
+        batch_size: rows that a network takes at a time; those of its training by default.
+
+    Raises:
+        ConfigError: E803, the run holds nothing that can be asked, or not what it saved.
+    """
+    if run.record.get("kind") == "keras":
+        with quiet():
+            from compiler.runtime.serving.network import Network
+
+            return Network(run, batch_size).predict
+    raise refused(f"the run '{run.root}' holds nothing that can be asked: its kind is {run.record.get('kind')!r}")
