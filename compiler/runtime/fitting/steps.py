@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from math import prod
+from typing import Any, NamedTuple, Protocol
 
 import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from compiler.runtime.data.rows import LazyRows
+from compiler.runtime.fitting.feed import Inputs, Where, feed_of
 from compiler.runtime.fitting.measures import measure
 from compiler.runtime.fitting.scores import predictions, scores_of
+from compiler.runtime.fitting.updates import fuse
 from compiler.runtime.fitting.variables import named
 from compiler.runtime.training import Metric, Objective, Optimizer
 
@@ -21,8 +23,33 @@ from compiler.runtime.training import Metric, Objective, Optimizer
 # autograph: Keras's layers are written for it to be off.
 _compiled = partial(tf.function, jit_compile=False, autograph=False)
 
-Inputs = NDArray[Any] | LazyRows | Mapping[str, NDArray[Any] | LazyRows]
-"""Rows (N, ...), or those of each input by name."""
+EVALUATION_BYTES = 1 << 25
+"""What the outputs of all layers may take for the rows that are evaluated at once: what fits a cache is fastest."""
+
+NEVER = -1
+
+
+class Advanced(NamedTuple):
+    """What a call of some steps came to.
+
+    Attributes:
+        loss: the mean loss of the epoch so far.
+        diverged: the first step whose loss was no finite number, where the call stopped; None where there is none.
+    """
+
+    loss: float
+    diverged: int | None
+
+
+class Advance(Protocol):
+    """The steps `first` to `last` of an epoch.
+
+    Args:
+        order: a permutation of the rows, the same object in all calls of an epoch.
+        rates: the learning rate of each step of the epoch.
+    """
+
+    def __call__(self, order: NDArray[np.int64], rates: NDArray[np.float32], first: int, last: int, /) -> Advanced: ...
 
 
 class Steps:
@@ -35,6 +62,7 @@ class Steps:
         optimizer: its settings; the learning rate comes with every step.
         precision: Keras's dtype policy of the model.
         batch_size: rows of a step.
+        feed: where the training rows are.
     """
 
     def __init__(
@@ -45,19 +73,23 @@ class Steps:
         optimizer: Optimizer,
         precision: str,
         batch_size: int,
+        feed: Where = "auto",
     ) -> None:
         self.model, self.objective, self.batch_size = model, objective, batch_size
+        self.feed: Where = feed
         inner = getattr(keras.optimizers, type(optimizer).__name__)(**optimizer.arguments())
         self._learning_rate = inner.learning_rate
         # gradients vanish in float16 unless the loss is scaled up
         self.optimizer = keras.optimizers.LossScaleOptimizer(inner) if precision == "mixed_float16" else inner
         self.optimizer.build(model.trainable_variables)  # its variables cannot be made inside TensorFlow's loop
+        fuse(inner)
         dtype = "float64" if precision == "float64" else "float32"
         self._loss = getattr(keras.losses, type(objective.loss).__name__)(**objective.loss.arguments(), dtype=dtype)
         self._mean_loss = keras.metrics.Mean(name="loss")
         units = 1 if objective.task == "binary" else _only(model.output_shape)[-1]
         self._metrics = {metric.key: measure(metric, objective.task, units) for metric in metrics}
         self._forward: Any = None
+        self._rows_at_once = max(batch_size, min(1024, EVALUATION_BYTES // _activation_bytes(model)))
 
     def labels(self, y: NDArray[Any]) -> NDArray[Any]:
         """`y` as the loss takes it: class numbers (N,), or values (N, K), 0 and 1 among them."""
@@ -65,28 +97,32 @@ class Steps:
             return y.reshape(len(y), -1).astype("float32")
         return y.astype("int32")
 
-    def epoch(self, x: Inputs, y: NDArray[Any], weights: NDArray[np.float32] | None) -> Any:
-        """A function of (order, rates, first, last) that does the steps `first` to `last` of an epoch.
+    def epoch(self, x: Inputs, y: NDArray[Any], weights: NDArray[np.float32] | None) -> Advance:
+        """What does the steps of an epoch, some at a time.
 
-        `order` is a permutation of the rows, `rates` has the learning rate of each step. It gives the mean loss of the
-        epoch so far. The rows are copied to the device once, here. All the steps are one call, in a loop of
-        TensorFlow's: Python costs nothing per batch.
+        All the steps of a call are one call of TensorFlow's, in a loop of its own: Python costs nothing per batch.
         """
-        rows = tf.nest.map_structure(tf.convert_to_tensor, (x, self.labels(y), *([] if weights is None else [weights])))
+        feed = feed_of(x, self.labels(y), weights, self.batch_size, self.feed)
 
         @_compiled
-        def run(order: Any, rates: Any, first: Any, last: Any) -> Any:
-            def step(i: Any) -> list[Any]:
+        def run(source: Any, rates: Any, first: Any, last: Any) -> tuple[Any, Any]:
+            def step(i: Any, _: Any) -> tuple[Any, Any]:
                 self._learning_rate.assign(rates[i])
-                taken = order[i * self.batch_size : (i + 1) * self.batch_size]
-                self._update(*tf.nest.map_structure(lambda tensor: tf.gather(tensor, taken), rows))
-                return [i + 1]
+                loss = self._update(*feed.batch(source, i))
+                return i + 1, tf.where(tf.math.is_finite(loss), NEVER, i)
 
             # one step at a time: the next one needs this one's weights
-            tf.while_loop(lambda i: i < last, step, [first], parallel_iterations=1)
-            return self._mean_loss.result()
+            more = lambda i, diverged: (i < last) & (diverged == NEVER)  # noqa: E731  # as TensorFlow wants it
+            _, diverged = tf.while_loop(more, step, [first, NEVER], parallel_iterations=1)
+            return self._mean_loss.result(), diverged
 
-        return run
+        def advance(order: NDArray[np.int64], rates: NDArray[np.float32], first: int, last: int) -> Advanced:
+            source = feed.epoch(order, first)
+            loss, diverged = run(source, tf.convert_to_tensor(rates), tf.constant(first), tf.constant(last))
+            feed.advanced(last)
+            return Advanced(float(loss), None if int(diverged) == NEVER else int(diverged))
+
+        return advance
 
     def variables(self) -> dict[str, Any]:
         """Every variable that a step reads and changes, by name: all that a checkpoint must hold of TensorFlow.
@@ -117,15 +153,15 @@ class Steps:
             )
             self._forward = _compiled(self._measure, input_signature=rows)
         found = list[NDArray[Any]]()
-        for first in range(0, len(y), self.batch_size):
-            taken = slice(first, first + self.batch_size)
+        for first in range(0, len(y), self._rows_at_once):
+            taken = slice(first, first + self._rows_at_once)
             batch = tf.nest.map_structure(lambda array: tf.convert_to_tensor(array[taken]), (x, labels))  # noqa: B023  # called at once
             found.append(self._forward(*batch).numpy())
         scores = np.concatenate(found).astype(np.float32)
         return self.results(), predictions(scores, self.objective)
 
-    def _update(self, x: Any, y: Any, weights: Any = None) -> None:
-        """One step on one batch."""
+    def _update(self, x: Any, y: Any, weights: Any = None) -> Any:
+        """One step on one batch; its loss."""
         variables: list[Any] = self.model.trainable_variables
         with tf.GradientTape() as tape:
             output = _only(self.model(x, training=True))
@@ -134,6 +170,7 @@ class Steps:
         if variables:
             self.optimizer.apply(tape.gradient(scaled, variables), variables)
         self._record(loss, y, self._scores(output))
+        return loss
 
     def _measure(self, x: Any, y: Any) -> Any:
         output = _only(self.model(x, training=False))
@@ -162,3 +199,9 @@ class Steps:
 def _only(output: Any) -> Any:
     """The one tensor of a model whose output has a key."""
     return next(iter(output.values())) if isinstance(output, Mapping) else output
+
+
+def _activation_bytes(model: Any) -> int:
+    """About what the outputs of all layers take for one row; where an axis is not known, it counts as one."""
+    shapes = [tensor.shape for layer in model.layers for tensor in tf.nest.flatten(layer.output)]
+    return 4 * sum(prod(size or 1 for size in shape[1:]) for shape in shapes) or 1

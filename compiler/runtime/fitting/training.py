@@ -1,4 +1,4 @@
-"""The epochs of one training: steps, validation, the best weights, `history.csv`. Keras is imported with this file."""
+"""The epochs of one training: steps, validation, the best weights, `history.csv`. TensorFlow is imported too."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from time import perf_counter
 from typing import Any, Protocol
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,16 +17,14 @@ from compiler.runtime.data import Dataset
 from compiler.runtime.fitting import variables
 from compiler.runtime.fitting.clock import Clock
 from compiler.runtime.fitting.history import write_csv
+from compiler.runtime.fitting.pace import Pace, process_age
 from compiler.runtime.fitting.progress import Progress
 from compiler.runtime.fitting.sampling import permutation, sample_weights
 from compiler.runtime.fitting.state import Row, State
-from compiler.runtime.fitting.steps import Steps
+from compiler.runtime.fitting.steps import Advance, Steps
 from compiler.runtime.run import Checkpoint, Checkpoints
 from compiler.runtime.signals import Signals
 from compiler.runtime.training import Metric, TrainSettings
-
-STEPS_PER_CALL = 16
-"""Steps between two looks of Python at the training: for the bar, for Ctrl-C, and for a loss that is no number."""
 
 _BEST = "best."
 
@@ -68,6 +66,7 @@ class Training:
         self.train, self.data, self.steps, self.out, self.clock = train, data, steps, out, clock
         self.checkpoints, self.signals, self.about = checkpoints, signals, about
         self.state = State.first(train, metrics)
+        self.pace = Pace(train.steps_per_execution)
         self.best_weights: list[NDArray[Any]] | None = None
         self.count = math.ceil(len(data.train) / train.batch_size)
         if checkpoints is None:
@@ -122,7 +121,7 @@ class Training:
             self.out.save("model.keras", lambda path: self.steps.model.save(path))
             self.clock.lap("save")
 
-    def _epoch(self, epoch: int, advance: Any, progress: Progress) -> Row:
+    def _epoch(self, epoch: int, advance: Advance, progress: Progress) -> Row:
         """One pass over the training rows, or what is left of it, and what it measured."""
         peak = self.state.plateau.learning_rate if self.state.plateau else self.train.optimizer.learning_rate
         rates = self.train.schedule.rates(peak, epoch, self.count, self.train.epochs)
@@ -142,18 +141,21 @@ class Training:
             self._diverged("'val.loss'", row["val.loss"], str(epoch + 1), rates[-1])
         return row
 
-    def _steps(self, epoch: int, rates: Sequence[float], advance: Any, progress: Progress) -> None:
+    def _steps(self, epoch: int, rates: Sequence[float], advance: Advance, progress: Progress) -> None:
         """The steps that are left of an epoch."""
         order = permutation(self.train.seed, epoch, len(self.data.train))
-        tensors = [keras.ops.convert_to_tensor(array) for array in (order, np.asarray(rates, np.float32))]
+        rates_array = np.asarray(rates, np.float32)
         if self.state.step == 0:
             self.steps.reset()
         while (first := self.state.step) < self.count:
-            last = min(first + STEPS_PER_CALL, self.count)
-            loss = float(advance(*tensors, *map(keras.ops.convert_to_tensor, (first, last))))
-            if not math.isfinite(loss):
-                when = f"{epoch + 1}, steps {first + 1} to {last} of {self.count}"
-                self._diverged("the loss", loss, when, rates[first])
+            last = min(first + self.pace.steps, self.count)
+            began = perf_counter()
+            loss, diverged = advance(order, rates_array, first, last)
+            self.pace.took(last - first, perf_counter() - began)
+            if "first_step" not in self.clock.timings and (age := process_age()) is not None:
+                self.clock.timings["first_step"] = age
+            if diverged is not None:
+                self._diverged("the loss", loss, f"{epoch + 1}, step {diverged + 1} of {self.count}", rates[diverged])
             progress.step(epoch + 1, last)
             self.state = replace(self.state, step=last, seconds=self.state.seconds + self.clock.lap("fit"))
             self._pause()

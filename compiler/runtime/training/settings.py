@@ -2,7 +2,9 @@
 
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal, Self, cast
+
+from pydantic import model_validator
 
 from compiler.errors import Diagnostics, shown
 from compiler.runtime.training.initial import Initial
@@ -17,6 +19,7 @@ from compiler.settings import (
     Annotation,
     Bool,
     InvalidSettings,
+    MaybePositiveInt,
     PositiveInt,
     Problem,
     Settings,
@@ -107,6 +110,9 @@ class TrainSettings(Settings):
         initial: the weights to begin with, for fine-tuning.
         checkpoint: how often one is made; null for never.
         deterministic: whether TensorFlow may only use operations that give the same bits each time.
+        feed: where the training rows are: on the device, or streamed to it; `auto` streams what is read lazily.
+        steps_per_execution: how many steps one call of TensorFlow does; null measures. It changes no result.
+        accumulate_steps: the batches whose gradients are averaged for one update.
     """
 
     epochs: PositiveInt = 20
@@ -124,6 +130,22 @@ class TrainSettings(Settings):
     initial: Annotated[Initial, record(Initial)] = Initial()
     checkpoint: Annotated[Checkpointing | None, record(Checkpointing, none=True)] = Checkpointing()
     deterministic: Bool = False
+    feed: Annotated[Literal["auto", "device", "stream"], choice("auto", "device", "stream")] = "auto"
+    steps_per_execution: MaybePositiveInt = None
+    accumulate_steps: PositiveInt = 1
+
+    @model_validator(mode="after")
+    def _one_accumulation(self) -> Self:
+        if self.accumulate_steps > 1 and self.optimizer.gradient_accumulation_steps:
+            message = "only one of 'accumulate_steps' and the optimizer's 'gradient_accumulation_steps' can be set"
+            raise field_error("E107", message)
+        return self
+
+    @property
+    def updating(self) -> Optimizer:
+        """The optimizer as Keras is to make it, with the accumulation of gradients."""
+        steps = self.accumulate_steps
+        return self.optimizer.model_copy(update={"gradient_accumulation_steps": steps}) if steps > 1 else self.optimizer
 
 
 def read_train(section: Map, diagnostics: Diagnostics) -> TrainSettings | None:
