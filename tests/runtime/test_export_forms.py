@@ -72,12 +72,12 @@ def made(folder: Path, text: str, *words: str) -> tuple[Path, list[np.ndarray], 
 
 def by_keras(path: Path) -> Callable[[list[np.ndarray]], list[Any]]:
     model: Any = keras.saving.load_model(path)
-    return lambda xs: list(model(xs, training=False).values())
+    return lambda xs: [model(xs, training=False)[name] for name in ("label", "v-alue")]
 
 
 def by_tensorflow(path: Path) -> Callable[[list[np.ndarray]], list[Any]]:
     serve: Any = tf.saved_model.load(str(path))
-    return lambda xs: list(serve.serve([tf.constant(x) for x in xs]).values())
+    return lambda xs: [serve.serve([tf.constant(x) for x in xs])[name] for name in ("label", "v-alue")]
 
 
 def by_onnxruntime(path: Path) -> Callable[[list[np.ndarray]], list[Any]]:
