@@ -40,7 +40,7 @@ def run(job: Plan, folder: Path, console: Console, overrides: Sequence[str] = ()
             run in `folder` that is another one (E810).
     """
     from compiler.runtime.data.load import load
-    from compiler.runtime.data.new_rows import ARTEFACT, preprocessing
+    from compiler.runtime.data.new_rows import ARTEFACT, NAMES, names_text, preprocessing
     from compiler.runtime.fitting.progress import progress_on
     from compiler.runtime.run import RunWriter
     from compiler.runtime.signals import Signals
@@ -63,6 +63,8 @@ def run(job: Plan, folder: Path, console: Console, overrides: Sequence[str] = ()
             _say(console, begun.warnings, job.initial if not begun.checkpoint else begun.told())
             writer.save_text("model.yaml", job.model.model_yaml)
             writer.save_json(ARTEFACT, preprocessing(job.data, job.data_section, dataset))
+            if dataset.names:
+                writer.save_text(NAMES, names_text(dataset.names))
             outcome = _fit_network(job, dataset, writer, progress_on(console), begun.checkpoint, signals)
             timings |= outcome.timings
             writer.complete(

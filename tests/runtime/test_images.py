@@ -8,7 +8,7 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +16,13 @@ import pytest
 from numpy.testing import assert_array_equal
 from PIL import Image, ImageOps
 
-from compiler.runtime.data import decoding
+from compiler.errors import Diagnostics, render
+from compiler.runtime.data import decoding, read_data
 from compiler.runtime.data.decoding import Decoder
+from compiler.runtime.data.new_rows import NewRows
 from compiler.runtime.data.rows import LazyRows
-from tests.runtime.data_files import loaded, text_of
+from compiler.runtime.data.source import Blame
+from tests.runtime.data_files import loaded, section, text_of
 from tests.runtime.image_files import IMAGES, digits, write, write_digits
 
 pytestmark = pytest.mark.usefixtures("own_folder")
@@ -300,3 +303,59 @@ def test_a_link_to_a_folder_above_is_no_endless_loop() -> None:
     write_digits(n=100)
     Path("photos/0/up").symlink_to(Path.cwd() / "photos", target_is_directory=True)
     assert len(loaded(IMAGES).names or ()) == 100
+
+
+# --- images that came after the training -------------------------------------------------------------
+
+
+def asked(path: str, labels: bool = False, **keys: str) -> NewRows | str:
+    """The rows of a file or folder, or the text of the faults."""
+    tree, diagnostics = section({**IMAGES, **keys}), Diagnostics()
+    settings = read_data(tree, diagnostics)
+    assert settings is not None
+    fitted = {"classes": list("0123456789")}
+    rows = settings.new_rows(Path(path), fitted, Blame(tree, diagnostics), labels=labels)
+    assert (rows is None) == diagnostics.has_errors
+    return rows if rows is not None else render(diagnostics.faults)
+
+
+def test_a_folder_and_a_file_are_prepared_as_in_the_training() -> None:
+    write_digits()
+    data = loaded(IMAGES)
+    rows = asked("photos", labels=True)
+    assert isinstance(rows, NewRows) and rows.y is not None and not isinstance(rows.x, Mapping)
+    assert tuple(rows.ids) == data.names and rows.class_names == tuple("0123456789")
+    assert_array_equal(rows.x[data.test.ids], np.asarray(data.test.x))
+    assert_array_equal(rows.y[data.test.ids], data.test.y)
+    one = asked("photos/7/0007.png")
+    assert isinstance(one, NewRows) and one.y is None and list(one.ids) == ["0007.png"]
+    assert not isinstance(one.x, Mapping)
+    assert_array_equal(one.x[:], rows.x[np.array([list(rows.ids).index("7/0007.png")])])
+    some = asked("photos/7")  # flat: no labels
+    assert isinstance(some, NewRows) and "0007.png" in some.ids
+    Path("some").mkdir()
+    Path("photos/9").rename("some/9")
+    nine = asked("some", labels=True)  # numbered as in the training, whatever folders there are
+    assert isinstance(nine, NewRows) and nine.y is not None and set(nine.y.tolist()) == {9}
+
+
+@pytest.mark.parametrize(("path", "labels", "said"), [
+    ("gone", False, "error[E701]: no file or folder 'gone'"),
+    ("notes.txt", False, "error[E702]: 'notes.txt' is no image file"),
+    ("none", False, "error[E707]: 'none' holds no images"),
+    ("photos/1", True, "error[E705]: for labels each image must lie in the folder of its class"),
+    ("other", True, "error[E705]: 'cat' is no class of the run"),
+    ("photos/0/cut.png", False, "error[E720]: 1 of 1 files cannot be decoded: 'cut.png' is damaged"),
+])  # fmt: skip
+def test_images_that_cannot_be_asked_about(path: str, labels: bool, said: str) -> None:
+    broken_files()
+    Path("notes.txt").write_text("")
+    Path("none").mkdir()
+    write("other/cat/a.png", NOISE)
+    assert said in str(asked(path, labels))
+
+
+def test_skipped_files_are_left_out_of_what_is_asked() -> None:
+    broken_files()
+    rows = asked("photos", skip_broken="true")
+    assert isinstance(rows, NewRows) and len(rows) == 100 == len(rows.x)

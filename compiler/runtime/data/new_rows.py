@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import csv
+import io
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,10 @@ from compiler.spec.located import Map, plain
 
 ARTEFACT = "preprocessing.json"
 """What a run's record of its preprocessing is called."""
+
+
+NAMES = "rows.csv"
+"""What a run's list of its rows' names is called, where they have names."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,6 +61,14 @@ def preprocessing(settings: DataSettings, section: Map, dataset: Dataset) -> dic
         "inputs": {name: list(shape) for name, shape in settings.shapes.items()},
         "fitted": dict(dataset.fitted),
     }
+
+
+def names_text(names: Sequence[str]) -> str:
+    """Names of a data set's rows by number, as a CSV table; a run saves it as `NAMES`."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerows([("row", "name"), *enumerate(names)])
+    return text.getvalue()
 
 
 def array_rows(settings: DataSettings, path: Path, blame: Blame, *, labels: bool) -> NewRows | None:

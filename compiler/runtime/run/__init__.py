@@ -2,6 +2,7 @@
 
     run.json               written last; says what everything else is
     model.yaml             the resolved model spec
+    rows.csv               row numbers and names (paths), where the data's rows have names
     preprocessing.json     how its inputs were prepared: {data, task, class_names, inputs, fitted}
     model.keras | ...      weights and architecture
     history.csv            one row an epoch
