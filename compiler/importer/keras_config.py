@@ -136,7 +136,6 @@ class _Reader:
         self.origins: dict[str, tuple[str, ...]] = {}
         self.titles: dict[str, str] = {}
         self.first: dict[tuple[str, ...], str] = {}
-        self.taken: set[str] = set()
         self.called = 0
 
     # --- models ---

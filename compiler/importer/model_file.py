@@ -64,7 +64,7 @@ def model_file(config: Mapping[str, Any], place: Place, comment: str = "", limit
         text = yaml_text(document(model.graph, tree), comment)
         diagnostics = Diagnostics()
         graph = compiled_text(text, place, diagnostics, limits or Limits(), model.precision)
-        if graph is not None and _text(graph) == canonical_text(model.graph):
+        if graph is not None and canonical_text(graph.graph) == canonical_text(model.graph):
             return ModelFile(model.name, text, graph, _pairs(model, graph), bool(tree.blocks) or tree.items != items)
     diagnostics.raise_errors()
     message = "the model could not be written so that it compiles to what was read, which is a mistake of the importer"
@@ -83,10 +83,6 @@ def compiled_text(
     except ConfigError:
         return None
     return None if diagnostics.has_errors else graph
-
-
-def _text(graph: CheckedGraph) -> str:
-    return canonical_text(graph.graph)
 
 
 def _pairs(model: KerasModel, graph: CheckedGraph) -> dict[str, tuple[str, ...]]:

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 
 from compiler.errors import shown
 from compiler.ir import Shape, TensorType
-from compiler.ops.base import Mismatch, Op, Signature, UnaryOp, dims, elements, require_numbers, require_rank
+from compiler.ops.base import Arity, Mismatch, Op, Signature, UnaryOp, dims, elements, require_numbers, require_rank
 from compiler.ops.fields import DataFormat, joined, split
 from compiler.ops.nesting import about, at_index, inside, nested
 from compiler.settings import (
@@ -102,9 +102,10 @@ def _check_layers(value: object, name: str) -> object:
     return tuple(at_index(i, lambda item=item: nested.check(item, name)) for i, item in enumerate(items))
 
 
-class Pipeline(UnaryOp):
+class Pipeline(Op):
     """Layers one after another, as one layer."""
 
+    arity: ClassVar[Arity] = "one"
     trainable: ClassVar[bool] = True  # pyright: ignore[reportIncompatibleVariableOverride]  # Keras has no such argument
     dtype: ClassVar[None] = None  # pyright: ignore[reportIncompatibleVariableOverride]  # nor this one
     activity_regularizer: ClassVar[None] = None  # pyright: ignore[reportIncompatibleVariableOverride]  # nor this one
@@ -126,9 +127,6 @@ class Pipeline(UnaryOp):
                 yield Mismatch("E107", message, argument="layers")
             for fault in layer.check():
                 yield about(layer, fault, "layers")
-
-    def infer(self, x: Shape) -> Shape:
-        raise NotImplementedError("its signature goes through its layers")
 
     def signature(self, inputs: Mapping[str, TensorType], precision: str) -> Signature:
         (x,) = inputs.values()

@@ -258,7 +258,7 @@ class Structured:
         match block:
             case "layer", op, regular:
                 more = {"kernel_regularizer": {"op": "L2", "l2": turn / 10}} if regular else {}
-                own = {"Activation": {"activation": "relu"}, "Dropout": {"rate": turn / 10}, "Dense": {"units": 4}}
+                own = {"Activation": {"activation": "relu"}, "Dropout": {"rate": turn % 10 / 10}, "Dense": {"units": 4}}
                 args = {**own.get(op, {}), **(more if op == "Dense" else {})}
                 return self.note(self.add(self.name(op, path), op, x, **args))
             case "sequence", word, inner:
