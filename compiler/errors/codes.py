@@ -108,6 +108,9 @@ CODES: dict[str, str] = {
     "E809": "model that a form cannot express",
     "E810": "another run than the unfinished one",
     "W811": "doubtful resume",
+    "W821": "network that does not learn",
+    "W822": "dead units",
+    "W823": "gradients that vanish or explode",
     # files from elsewhere
     "E901": "file from elsewhere that cannot be read",
     "E902": "content that is refused",

@@ -73,6 +73,7 @@ def run(job: Plan, folder: Path, console: Console, overrides: Sequence[str] = ()
                     "best_epoch": outcome.best_epoch,
                     "epochs_run": outcome.epochs_run,
                     "stopped": outcome.stopped,
+                    "warnings": outcome.warnings,
                     "initial": outcome.initial,
                     "timings": {name: round(seconds, 3) for name, seconds in timings.items()},
                 }

@@ -13,6 +13,7 @@ from compiler.ir import CheckedGraph
 from compiler.runtime.checks import measured
 from compiler.runtime.data import Dataset
 from compiler.runtime.fitting.clock import Clock
+from compiler.runtime.fitting.health import Health
 from compiler.runtime.fitting.outcome import Outcome
 from compiler.runtime.fitting.progress import Progress, Silent
 from compiler.runtime.fitting.steps import Steps
@@ -75,7 +76,8 @@ def fit(
     _require_output(model, data)
     steps = Steps(model, goal, metrics, train.updating, graph.precision, train.batch_size, train.feed)
     clock.lap("build")
-    training = Training(train, data, steps, metrics, out, clock, checkpoints, signals, {"initial": began})
+    health = Health(graph, train, data, steps) if train.health else None
+    training = Training(train, data, steps, metrics, out, clock, checkpoints, signals, {"initial": began}, health)
     if checkpoint:
         training.resume(checkpoint)
     try:
@@ -104,6 +106,7 @@ def fit(
         history=state.history,
         timings=clock.timings,
         initial=began,
+        warnings=state.warnings,
     )
 
 

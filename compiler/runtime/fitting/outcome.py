@@ -19,6 +19,7 @@ class Outcome:
         history: one row an epoch, as in `history.csv`.
         timings: seconds by phase: `build`, `fit`, `evaluate`, `save`.
         initial: where the weights came from that it began with; None for random ones.
+        warnings: what was noticed while it ran, as `errors.as_json` has it.
     """
 
     metrics: Mapping[str, Mapping[str, float]]
@@ -28,3 +29,4 @@ class Outcome:
     history: tuple[Mapping[str, float], ...]
     timings: Mapping[str, float]
     initial: Mapping[str, object] | None = None
+    warnings: tuple[Mapping[str, object], ...] = ()

@@ -29,6 +29,7 @@ class State:
         step: how many steps of the epoch are done.
         seconds: that they took.
         trained: what was measured by all of them; None before the last.
+        warnings: what was noticed of the network, as `errors.as_json` has it.
     """
 
     best: Watch
@@ -40,6 +41,7 @@ class State:
     step: int = 0
     seconds: float = 0.0
     trained: Row | None = None
+    warnings: tuple[Mapping[str, object], ...] = ()
 
     @classmethod
     def first(cls, train: TrainSettings, metrics: Iterable[Metric]) -> State:
@@ -92,6 +94,7 @@ class State:
             "step": self.step,
             "seconds": self.seconds,
             "trained": self.trained,
+            "warnings": list(self.warnings),
         }
 
     def from_json(self, value: Mapping[str, Any], train: TrainSettings) -> State:
@@ -119,6 +122,7 @@ class State:
             step=value["step"],
             seconds=value["seconds"],
             trained=value["trained"],
+            warnings=tuple(value["warnings"]),
         )
 
 

@@ -12,10 +12,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.errors import ConfigError, Fault
+from compiler.errors import ConfigError, Fault, as_json
 from compiler.runtime.data import Dataset
 from compiler.runtime.fitting import variables
 from compiler.runtime.fitting.clock import Clock
+from compiler.runtime.fitting.health import Health
 from compiler.runtime.fitting.history import write_csv
 from compiler.runtime.fitting.pace import Pace, process_age
 from compiler.runtime.fitting.progress import Progress
@@ -49,6 +50,7 @@ class Training:
         state: where it stands.
         best_weights: of the best epoch so far, as `model.get_weights` gives them; None before there is one.
         about: what a checkpoint is to hold besides.
+        health: looks for what keeps the network from learning.
     """
 
     def __init__(
@@ -62,9 +64,10 @@ class Training:
         checkpoints: Checkpoints | None,
         signals: Signals,
         about: Mapping[str, object],
+        health: Health | None = None,
     ) -> None:
         self.train, self.data, self.steps, self.out, self.clock = train, data, steps, out, clock
-        self.checkpoints, self.signals, self.about = checkpoints, signals, about
+        self.checkpoints, self.signals, self.about, self.health = checkpoints, signals, about, health
         self.state = State.first(train, metrics)
         self.pace = Pace(train.steps_per_execution)
         self.best_weights: list[NDArray[Any]] | None = None
@@ -109,6 +112,7 @@ class Training:
                 row = self._epoch(len(self.state.history), advance, progress)
                 self._judge()
                 progress.epoch(row)
+                self._look(row, progress)
                 self._pause()
         if self.best_weights is None:
             message = f"'{self.train.best.monitor}' was a finite number in no epoch"
@@ -194,6 +198,15 @@ class Training:
         self.state = self.state.judged(self.train)
         if self.state.best_epoch == len(self.state.history):
             self.best_weights = self.steps.model.get_weights()
+
+    def _look(self, row: Row, progress: Progress) -> None:
+        """Say what is wrong with the network, if something is."""
+        known = {str(warning["code"]) for warning in self.state.warnings}
+        found = self.health.after(row, known) if self.health else []
+        if found:
+            progress.note(found)
+            self.state = replace(self.state, warnings=(*self.state.warnings, *map(as_json, found)))
+        self.clock.lap("health")
 
     def _diverged(self, what: str, value: float, when: str, rate: float) -> None:
         here = f" (it is {rate:.3g} here)" if rate else ""

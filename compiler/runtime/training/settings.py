@@ -113,6 +113,7 @@ class TrainSettings(Settings):
         feed: where the training rows are: on the device, or streamed to it; `auto` streams what is read lazily.
         steps_per_execution: how many steps one call of TensorFlow does; null measures. It changes no result.
         accumulate_steps: the batches whose gradients are averaged for one update.
+        health: whether a network that does not learn is looked into after the first epoch.
     """
 
     epochs: PositiveInt = 20
@@ -146,6 +147,7 @@ class TrainSettings(Settings):
         """The optimizer as Keras is to make it, with the accumulation of gradients."""
         steps = self.accumulate_steps
         return self.optimizer.model_copy(update={"gradient_accumulation_steps": steps}) if steps > 1 else self.optimizer
+    health: Bool = True
 
 
 def read_train(section: Map, diagnostics: Diagnostics) -> TrainSettings | None:
