@@ -83,19 +83,19 @@ def test_dead_units_are_the_reason(tmp_path: Path) -> None:
     outcome = fit(graph(DEAD), settings(epochs=1), THREE, Folder(tmp_path), told)
     fault = only(outcome)
     assert fault["code"] == "W821" and "all 16 units of 'low' are dead" in fault["message"]
-    assert fault["place"]['line'] == 5 and "BatchNormalization" in str(fault["hint"])
+    assert fault["place"]["line"] == 5 and "BatchNormalization" in str(fault["hint"])
     assert told.told[-2:] == [("note", "W821"), ("close",)]
 
 
 def test_vanishing_gradients_are_the_reason(tmp_path: Path) -> None:
     fault = only(trained(SATURATED, tmp_path))
     assert fault["code"] == "W821" and "gradients vanish on the way back to 'Dense.0'" in fault["message"]
-    assert fault["place"]['line'] == 4 and "kernel_initializer" in str(fault["hint"])
+    assert fault["place"]["line"] == 4 and "kernel_initializer" in str(fault["hint"])
 
 
 def test_dead_units_beside_a_path_that_learns(tmp_path: Path) -> None:
     fault = only(trained(ASIDE, tmp_path, optimizer={"op": "Adam", "learning_rate": 0.1}, epochs=2))
-    assert fault["code"] == "W822" and fault["place"]['line'] == 7
+    assert fault["code"] == "W822" and fault["place"]["line"] == 7
 
 
 def test_rows_that_hardly_differ_are_the_reason(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_without_a_layer_to_blame_it_waits_for_a_hundred_steps(tmp_path: Path) -
 def planned(*overrides: str) -> tuple[CheckedGraph, TrainSettings, Dataset]:
     job = plan(compose(overrides))
     assert job.data is not None
-    return job.model.graph, job.train, load(job.data, job.data_section)  # pyright: ignore[reportOptionalMemberAccess, reportAttributeAccessIssue]  # a network
+    return job.model.graph, job.train, load(job.data, job.data_section)
 
 
 def test_a_separable_net_without_normalisation_stays_at_chance(tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_a_separable_net_without_normalisation_stays_at_chance(tmp_path: Path) -
     )
     fault = only(fit(net, train, data, Folder(tmp_path)))
     assert fault["code"] == "W821" and "SeparableConv2D' gives hardly differs between rows" in fault["message"]
-    assert fault["place"]['file'].endswith("sepconv_small.yaml") and fault["trail"]
+    assert fault["place"]["file"].endswith("sepconv_small.yaml") and fault["trail"]
 
 
 @pytest.mark.parametrize("model", ["mlp", "snn", "sepconv_small"])

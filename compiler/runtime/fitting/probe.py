@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -64,15 +64,19 @@ def _figures(output: Any, operation: Any, gradients: Mapping[int, Any]) -> Figur
     dead = tf.reduce_sum(tf.cast(tf.reduce_all(by_unit == 0, axis=0), "int32"))
     size = float(tf.sqrt(tf.reduce_mean(by_row**2)))
     spread = float(tf.reduce_mean(tf.math.reduce_std(by_row, axis=0))) / size if size else None
-    return Figures(by_unit.shape[1], int(dead), by_unit.shape[0], spread, gradient)
+    values, units = (int(size) for size in tf.shape(by_unit))
+    return Figures(units, int(dead), values, spread, gradient)
 
 
 def _relative(operation: Any, gradients: Mapping[int, Any]) -> float | None:
     """The norm of the gradient of the operation's kernels by theirs; embeddings, which see few of their rows, apart."""
     kernels = [variable for variable in getattr(operation, "trainable_variables", ()) if len(variable.shape) > 1]
-    found = [gradients.get(id(variable)) for variable in kernels]
-    if not kernels or any(gradient is None or isinstance(gradient, tf.IndexedSlices) for gradient in found):
+    slopes = [gradients.get(id(variable)) for variable in kernels]
+    if not kernels or any(slope is None or isinstance(slope, tf.IndexedSlices) for slope in slopes):
         return None
-    weights, slopes = (math.sqrt(sum(float(tf.reduce_sum(tf.cast(value, "float32") ** 2)) for value in values))
-                       for values in ([variable.value for variable in kernels], found))  # fmt: skip
-    return slopes / weights if weights else None
+    size = _norm(variable.value for variable in kernels)
+    return _norm(slopes) / size if size else None
+
+
+def _norm(tensors: Iterable[Any]) -> float:
+    return math.sqrt(sum(float(tf.reduce_sum(tf.cast(tensor, "float32") ** 2)) for tensor in tensors))
