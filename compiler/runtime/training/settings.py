@@ -134,6 +134,7 @@ class TrainSettings(Settings):
     feed: Annotated[Literal["auto", "device", "stream"], choice("auto", "device", "stream")] = "auto"
     steps_per_execution: MaybePositiveInt = None
     accumulate_steps: PositiveInt = 1
+    health: Bool = True
 
     @model_validator(mode="after")
     def _one_accumulation(self) -> Self:
@@ -147,7 +148,6 @@ class TrainSettings(Settings):
         """The optimizer as Keras is to make it, with the accumulation of gradients."""
         steps = self.accumulate_steps
         return self.optimizer.model_copy(update={"gradient_accumulation_steps": steps}) if steps > 1 else self.optimizer
-    health: Bool = True
 
 
 def read_train(section: Map, diagnostics: Diagnostics) -> TrainSettings | None:
