@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 from compiler.errors import ConfigError, Fault
-from compiler.runtime.data.source import SOURCES
+from compiler.runtime.data.source import SOURCES, DataSettings
 from compiler.runtime.memory import enough_memory
 from compiler.runtime.plan import Network, Plan
 from compiler.runtime.resume import Unfinished
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 def run(job: Plan, folder: Path, console: Console, overrides: Sequence[str] = ()) -> Outcome:
     """Train, evaluate, and leave a complete run in `folder`; or go on with the unfinished one that is there.
 
-    Data are read and checked before Keras is imported. `run.json` says from the start what the run depends on, and is
+    Keras is imported while data are read and checked. `run.json` says from the start what the run depends on, and is
     written last with its results.
 
     Args:
@@ -42,6 +41,7 @@ def run(job: Plan, folder: Path, console: Console, overrides: Sequence[str] = ()
     from compiler.runtime.data.load import load
     from compiler.runtime.data.new_rows import ARTEFACT, NAMES, names_text, preprocessing
     from compiler.runtime.fitting.progress import progress_on
+    from compiler.runtime.importing import KerasImport
     from compiler.runtime.run import RunWriter
     from compiler.runtime.signals import Signals
 
@@ -49,11 +49,12 @@ def run(job: Plan, folder: Path, console: Console, overrides: Sequence[str] = ()
     if job.data is None:
         hint = f"data=NAME, one of {', '.join(name for name in SOURCES)}"
         raise ConfigError([Fault("E701", "there are no data to train on", job.data_section.place, hint=hint)])
-    with Signals() as signals:
+    job.train.threads.settle()
+    with Signals() as signals, KerasImport(apart=_there(job.data)) as keras:
         dataset = load(job.data, job.data_section)
         _say(console, dataset.warnings)
         loaded = perf_counter()
-        _import_keras()
+        keras.wait()
         timings = {"data": loaded - start, "import": perf_counter() - loaded}
         begun = Unfinished(job, folder, dataset.fingerprints)
         with (
@@ -81,12 +82,10 @@ def run(job: Plan, folder: Path, console: Console, overrides: Sequence[str] = ()
     return outcome
 
 
-def _import_keras() -> None:
-    from compiler.runtime.quiet import quiet
-
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with quiet():
-        import compiler.runtime.fitting.fit  # noqa: F401  # imported for later, where nothing is to be kept quiet
+def _there(data: DataSettings) -> bool:
+    """Whether what the data name is there: a fault that shows at once is not to wait for an import."""
+    path = getattr(data, "path", None)
+    return not isinstance(path, str) or Path(path).exists()
 
 
 def _fit_network(

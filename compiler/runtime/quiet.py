@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TextIO
 
 _REMARKS = re.compile(
     r"WARNING: All log messages before absl::InitializeLog"
@@ -29,15 +30,28 @@ def quiet(*, all_of_it: bool = False) -> Iterator[None]:
     except OSError:  # no standard error to be quiet on
         yield
         return
+    before, ours = sys.stderr, None
     with tempfile.TemporaryFile() as held:
         os.dup2(held.fileno(), 2)
+        if _is_standard_error(before):  # what Python says meanwhile, in another thread, is not held back
+            sys.stderr = ours = os.fdopen(os.dup(saved), "w", buffering=1, errors="backslashreplace")
         try:
             yield
         finally:
-            sys.stderr.flush()
+            if ours is not None:
+                sys.stderr = before
+                ours.close()
+            before.flush()
             os.dup2(saved, 2)
             os.close(saved)
             held.seek(0)
             for line in held.read().decode(errors="replace").splitlines():
                 if not all_of_it and not _REMARKS.match(line):
                     print(line, file=sys.stderr)
+
+
+def _is_standard_error(stream: TextIO) -> bool:
+    try:
+        return stream.fileno() == 2
+    except (OSError, AttributeError):  # a test's or a notebook's own
+        return False

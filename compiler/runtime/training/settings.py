@@ -15,6 +15,7 @@ from compiler.runtime.training.monitors import Best, EarlyStopping, ReduceOnPlat
 from compiler.runtime.training.named import chosen, named, named_schema, record, within
 from compiler.runtime.training.optimizers import Adam, Optimizer
 from compiler.runtime.training.schedules import Cosine, Schedule
+from compiler.runtime.training.threads import Threads
 from compiler.settings import (
     Annotation,
     Bool,
@@ -113,6 +114,7 @@ class TrainSettings(Settings):
         feed: where the training rows are: on the device, or streamed to it; `auto` streams what is read lazily.
         steps_per_execution: how many steps one call of TensorFlow does; null measures. It changes no result.
         accumulate_steps: the batches whose gradients are averaged for one update.
+        threads: how many TensorFlow computes with.
         health: whether a network that does not learn is looked into after the first epoch.
     """
 
@@ -134,6 +136,7 @@ class TrainSettings(Settings):
     feed: Annotated[Literal["auto", "device", "stream"], choice("auto", "device", "stream")] = "auto"
     steps_per_execution: MaybePositiveInt = None
     accumulate_steps: PositiveInt = 1
+    threads: Annotated[Threads, record(Threads)] = Threads()
     health: Bool = True
 
     @model_validator(mode="after")
