@@ -103,7 +103,7 @@ def _export(args: argparse.Namespace, report: Report) -> str:
     with quiet():
         from compiler.runtime.serving.export import export
 
-        done = export(run, graph, args.passes, given["to"], path, *([rows] if rows else []))
+        done = export(run, graph, args.passes, given["to"], path, rows)
     if args.json:
         return as_json({**asdict(done), "path": str(path)})
     return (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +24,7 @@ from compiler.runtime.run import read_run
 from compiler.runtime.serving.predictor import predictor
 from compiler.spec.compose import compose
 from compiler.spec.overrides import for_hydra
+from tests.pages import ROOT, by_commands, consoles, examples
 
 pytestmark = pytest.mark.tf
 DIGITS: Any = load_digits()
@@ -217,3 +219,36 @@ def test_every_task(
     command("evaluate run=run")
     text = capsys.readouterr().out
     assert ("r2" in text.splitlines()[2]) == (columns[0] == "value.0")
+
+
+def test_the_tour_of_the_readme(trained: Path, own_folder: Path) -> None:
+    (example,) = (example for example in consoles(ROOT / "README.md") if "run=" in example.body)
+    shutil.copytree(trained, "outputs/mlp")
+    np.savez("new.npz", x=DIGITS.images)
+    np.savez("labelled.npz", x=DIGITS.images, y=DIGITS.target)
+    assert all("error" not in by_commands(words) for words in example.commands)
+    assert sorted(path.name for path in Path().iterdir() if path.is_file()) == [
+        "labelled.npz", "mlp.onnx", "new.npz", "predictions.csv",
+    ]  # fmt: skip
+
+
+def test_the_page_shows_what_is_printed(trained: Path, own_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = ROOT / "docs/predicting.md"
+    number = re.compile(r"[\d.,]*\d")
+    making, reading = (example for example in examples(page) if example.language == "python")
+    exec(making.body, {})
+    shutil.copytree(trained, "outputs/mlp")
+    commands = 0
+    for example in consoles(page):
+        said = ""
+        for line, words in zip(example.typed, example.commands, strict=True):
+            if words[0] == "train.py":
+                plan(compose(for_hydra([word for word in words[1:] if not word.startswith("hydra.")])))
+                said += f"{line}\n"
+            else:
+                said += f"{line}\n{by_commands(words).rstrip()}\n"
+                commands += 1
+        assert re.sub(" +", " ", number.sub("N", said)) == re.sub(" +", " ", number.sub("N", example.body))
+    assert commands == 3
+    exec(reading.body, {})
+    assert capsys.readouterr().out.strip() == reading.body.rpartition("# ")[2].strip()

@@ -27,7 +27,7 @@ from compiler.runtime.run import TEMPORARY, Run
 from compiler.runtime.run.files import refused, reported
 from compiler.runtime.serving import keras_file, onnx, saved_model, tflite
 from compiler.runtime.serving.network import network_of
-from compiler.runtime.serving.sample import ROWS, Sample, sample
+from compiler.runtime.serving.sample import Sample, sample
 from compiler.runtime.serving.signature import Ask, called, signature_of
 from compiler.targets.keras import build, first_line
 from compiler.targets.keras_arrays import set_weights, weights_of
@@ -71,7 +71,7 @@ class Exported:
 
 
 def export(
-    run: Run, graph: CheckedGraph, passes: Mapping[str, Pass], form: str, path: Path, rows: int = ROWS
+    run: Run, graph: CheckedGraph, passes: Mapping[str, Pass], form: str, path: Path, rows: int | None = None
 ) -> Exported:
     """Write the run's model as the passes leave it.
 
@@ -79,7 +79,7 @@ def export(
         graph: the run's own, as `frozen_graph` gives it.
         form: a key of `MODULES`, which are `compiler.runtime.serving.forms.FORMS`.
         path: what to write; what stands there is replaced if it is a file.
-        rows: how many to compare at most.
+        rows: how many to compare; `sample` says how many otherwise.
 
     Raises:
         ConfigError: E803, the run's weights do not fit its model, or what is to be written says something else than it

@@ -40,12 +40,16 @@ class Sample:
     fixed: bool
 
 
-def sample(run: Run, graph: CheckedGraph, most: int = ROWS) -> Sample:
+def sample(run: Run, graph: CheckedGraph, wanted: int | None = None) -> Sample:
     """Rows for the model `graph` of `run`.
 
-    They are those of its test split, then of the others where that has fewer than `most`; random ones where the data
+    They are those of its test split, then of the others where that has fewer than `wanted`; random ones where the data
     are gone or do not fit.
+
+    Args:
+        wanted: how many; `ROWS` by default, or a batch of random ones.
     """
+    most = wanted or ROWS
     fixed = [node.node.args["batch_size"] for node in graph.inputs if node.node.args.get("batch_size")]
     batch_size = cast(int, fixed[0]) if fixed else _BATCH
     names = [node.name for node in graph.inputs]
@@ -57,10 +61,10 @@ def sample(run: Run, graph: CheckedGraph, most: int = ROWS) -> Sample:
         if count and (set(found) == {""} or set(found) == set(names)):
             inputs = tuple(found.get(name, found.get(""))[:count] for name in names)  # pyright: ignore[reportOptionalSubscript]  # the sets say so
             return Sample(inputs, f"{count:,} rows of the run's data", batch_size, bool(fixed))
-    count = batch_size * max(1, min(most, _BATCH) // batch_size)
+    count = max(batch_size, (wanted or _BATCH) // batch_size * batch_size) if fixed else wanted or _BATCH
     random = np.random.default_rng(0)
     drawn = tuple(_random(node, graph, count, random) for node in graph.inputs)
-    return Sample(drawn, f"{count} random rows", batch_size, bool(fixed))
+    return Sample(drawn, f"{count:,} random rows", batch_size, bool(fixed))
 
 
 def _of_data(run: Run, most: int) -> dict[str, NDArray[Any]] | None:
