@@ -95,6 +95,9 @@ CODES: dict[str, str] = {
     "W709": "unscaled bytes",
     "W711": "files that are left out",
     "E720": "damaged data file",
+    "E721": "column that is not there",
+    "E722": "column unlike its type",
+    "W723": "doubtful column",
     "W725": "label that a split does not tell apart",
     # run time
     "E801": "Keras refuses the layer",

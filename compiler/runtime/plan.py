@@ -10,6 +10,7 @@ from compiler.errors import Diagnostics, Fault
 from compiler.ir import CheckedGraph
 from compiler.pipeline import ModelSource, compile_model
 from compiler.runtime.checks import check_training
+from compiler.runtime.data.settle import settled
 from compiler.runtime.data.source import DataSettings, read_data
 from compiler.runtime.initial import InitialWeights, check_frozen, check_initial
 from compiler.runtime.training import TrainSettings, read_train
@@ -91,6 +92,7 @@ def plan(composed: Composed, *, together: bool = True, begun: bool = False) -> P
         hint = "a sweep's trials go on when they are started again in their folders"
         diagnostics.report("E810", "'resume' is for a single run of train.py", resume.place, hint=hint)
     load_plugins(composed, diagnostics)
+    composed = settled(composed)
     train = read_train(composed.section("train"), diagnostics)
     data_section = composed.section("data")
     none = plain(data_section) == NO_DATA

@@ -6,6 +6,7 @@ overrides lie over all, and each value of the result gets the place of whoever w
 
 from __future__ import annotations
 
+import copy
 import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -57,6 +58,7 @@ class Composed:
         loader: Hydra's loader, which knows all files that can be named.
         raw: Hydra's own result.
         faults: of overrides that were left out.
+        unresolved: of interpolations (E008): their values are null.
     """
 
     config: Map
@@ -64,6 +66,7 @@ class Composed:
     loader: ConfigLoaderImpl
     raw: DictConfig
     faults: tuple[Fault, ...] = ()
+    unresolved: tuple[Fault, ...] = ()
 
     def section(self, name: str) -> Map:
         """A top-level section; an empty one where it is missing or null.
@@ -193,10 +196,26 @@ def locate(
     places = _places(loader, config_name, overrides, diagnostics)
     values = cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=False))
     values.pop("hydra", None)
-    tree = resolved(values, places, cfg, "", diagnostics)
     diagnostics.raise_errors()
+    unresolved = Diagnostics()
+    tree = resolved(values, places, cfg, "", unresolved)
     assert isinstance(tree, Map)
-    return Composed(tree, {str(group): str(option) for group, option in choices.items()}, loader, cfg)
+    named = {str(group): str(option) for group, option in choices.items()}
+    return Composed(tree, named, loader, cfg, unresolved=tuple(unresolved.faults))
+
+
+def with_values(composed: Composed, values: Mapping[str, object]) -> Composed:
+    """`composed` with other values at some paths (`data.classes`), and what refers to them; places stay."""
+    cfg = copy.deepcopy(composed.raw)
+    OmegaConf.set_readonly(cfg, False)
+    for path, value in values.items():
+        OmegaConf.update(cfg, path, value, merge=False, force_add=True)
+    unresolved = Diagnostics()
+    plain = cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=False))
+    plain.pop("hydra", None)
+    tree = resolved(plain, composed.config, cfg, "", unresolved)
+    assert isinstance(tree, Map)
+    return replace(composed, config=tree, raw=cfg, unresolved=tuple(unresolved.faults))
 
 
 def _places(loader: ConfigLoaderImpl, config_name: str, overrides: Sequence[str], diagnostics: Diagnostics) -> Tree:

@@ -15,11 +15,11 @@ from compiler.errors import Place, Source
 def for_hydra(overrides: Sequence[str]) -> list[str]:
     """The command line's overrides in the form that Hydra understands.
 
-    A mapping's keys may be quoted (`+model.patch={"*.conv": ...}`), which Hydra's grammar has not. And where
-    `model_file=PATH` is given no `model` is composed: the file is never handed to Hydra, `source.py` reads it and
-    lays `model.*` over it.
+    A mapping's keys may be quoted (`+model.patch={"*.conv": ...}`), which Hydra's grammar has not. Below `OPEN` every
+    key is new. And where `model_file=PATH` is given no `model` is composed: the file is never handed to Hydra,
+    `source.py` reads it and lays `model.*` over it.
     """
-    unquoted = [_unquoted_keys(text) for text in overrides]
+    unquoted = [_added(_unquoted_keys(text)) for text in overrides]
     given = [i for i, text in enumerate(unquoted) if re.fullmatch(r"\++model_file=.+|model_file=(?!null$).+", text)]
     if not given:
         return unquoted
@@ -41,6 +41,14 @@ def parsed(overrides: Sequence[str]) -> list[Override]:
     return OverridesParser.create().parse_overrides([text for text in overrides if _parses(text)])
 
 
+OPEN = ("data.columns.", "data.inputs.")
+"""Mappings whose keys the user makes up: `data.columns.age=numeric` need not say that `age` is new."""
+
+
+def _added(text: str) -> str:
+    return f"++{text}" if text.startswith(OPEN) else text
+
+
 def _unquoted_keys(text: str) -> str:
     if not re.search(r"""[{,]\s*["']""", text) or _parses(text):
         return text
@@ -58,7 +66,7 @@ def _parses(text: str) -> bool:
 
 def as_typed(text: str) -> str:
     """An override as the user wrote it, before `for_hydra`."""
-    return text.removeprefix("++") if text.startswith("++model.") else text
+    return text.removeprefix("++") if text.startswith(("++model.", *(f"++{key}" for key in OPEN))) else text
 
 
 def override_place(override: Override) -> Place:

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from compiler.runtime.data.dataset import Array
 from compiler.runtime.data.folds import fold
-from compiler.runtime.data.source import Blame, DataSettings
+from compiler.runtime.data.source import Blame, DataSettings, Rows
 
 Indices = NDArray[np.int64]
 PARTS: tuple[Literal["train"], Literal["val"], Literal["test"]] = ("train", "val", "test")
@@ -86,6 +86,30 @@ def divide(
             return None
         rest = drawn[0]
     return {"train": np.sort(rest), **{part: np.sort(rows) for part, rows in chosen.items()}}
+
+
+def choose(
+    rows: Rows, labels: Mapping[str, Array], settings: DataSettings, blame: Blame, names: tuple[str, ...]
+) -> dict[str, tuple[str, Indices]]:
+    """For each split, the source's part that it comes from and its rows there; less of them where `blame` was told why.
+
+    Args:
+        labels: of the parts, as `divide` takes them.
+    """
+    pool = "all" if "all" in rows.parts else "train"
+    given = frozenset(rows.parts) & {"val", "test"}
+    multilabel = settings.task == "multilabel"
+    stratified = () if multilabel else names
+    divided = divide(labels[pool], given, settings, blame, stratified, rows.parts[pool].groups)
+    chosen = {part: (pool, indices) for part, indices in (divided or {}).items()}
+    chosen |= {part: (part, np.arange(len(labels[part]), dtype=np.int64)) for part in sorted(given)}
+    for part, (origin, indices) in chosen.items():
+        if names:
+            path = ("path",) if part in given else ("limit",) if part == "train" and settings.limit else ("split", part)
+            path = ("fold",) if settings.folds and part == "val" else path
+            check = check_labels_present if multilabel else check_present
+            check(part, labels[origin][indices], names, blame, *path)
+    return chosen
 
 
 def check_present(part: str, y: Array, names: tuple[str, ...], blame: Blame, *path: str) -> None:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from compiler.runtime.data.dataset import Array, chunks
+from compiler.runtime.data.dataset import Array, Input, Inputs, chunks
 from compiler.runtime.data.rows import LazyRows
+from compiler.runtime.data.source import DataSettings, Part
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,6 +59,16 @@ def prepare(
         if divide_by is not None:
             out[part] /= np.float32(divide_by)  # in place: rows may be large
     return out
+
+
+def prepared(part: Part, rows: NDArray[np.int64], lazy: bool, settings: DataSettings) -> Inputs:
+    """The inputs of `rows`: of each of several by name, or of the only one; `lazy` when they are asked for."""
+    make = PreparedRows if lazy else prepare
+    made: dict[str, Input] = {
+        name: make(x, rows, settings.shapes[name], settings.size, settings.divide_by) for name, x in part.x.items()
+    }
+    single = made.get("")
+    return made if single is None else single
 
 
 def resized(x: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:

@@ -13,16 +13,12 @@ from compiler.runtime.data.checks import check_rows, targets
 from compiler.runtime.data.dataset import (
     Array,
     Dataset,
-    Input,
-    Inputs,
     Split,
     classes_fingerprint,
     combined,
     labels_fingerprint,
-    rows_fingerprint,
 )
-from compiler.runtime.data.divide import PARTS, check_labels_present, check_present, divide
-from compiler.runtime.data.images import PreparedRows, prepare
+from compiler.runtime.data.divide import PARTS, choose
 from compiler.runtime.data.source import Blame, DataSettings, Part, Rows
 from compiler.spec.located import Map
 
@@ -46,19 +42,24 @@ def load(settings: DataSettings, section: Map) -> Dataset:
     assert rows is not None, "a source that reads nothing says why"
     names = _class_names(rows, settings)
     labels = {part: targets(rows.parts[part].y, settings.task) for part in rows.parts}
-    chosen = _choose(rows, labels, settings, blame, names)
+    chosen = choose(rows, labels, settings, blame, names)
     diagnostics.raise_errors()
     offsets = _offsets(rows)
     count = sum(len(indices) for _, indices in chosen.values())
     lazy = not settings.keeps(4 * count * sum(math.prod(shape) for shape in settings.shapes.values()))
+    part, indices = chosen["train"]
+    fitted = {**rows.fitted, **settings.fit(rows.parts[part], indices, blame)}
+    diagnostics.raise_errors()
 
     splits: dict[str, Split] = {}
     prints: dict[str, str] = {}
     for name in PARTS:
         part, indices = chosen[name]
-        ids = indices + offsets[part]
-        splits[name] = Split(_prepared(rows.parts[part], indices, lazy, settings), labels[part][indices], ids)
-        prints[name] = rows_fingerprint(ids, rows.parts[part], indices)
+        ids, indices = _named(rows.parts[part], indices, offsets[part])
+        x = settings.prepared(rows.parts[part], indices, fitted, lazy, blame)
+        splits[name] = Split(x, labels[part][indices], ids)
+        prints[name] = rows.parts[part].fingerprint(ids, indices)
+    diagnostics.raise_errors()
     part, indices = chosen["train"]
     _warn_unscaled(rows.parts[part], indices, settings, blame)
     label_prints = {name: labels_fingerprint(split.y) for name, split in splits.items()}
@@ -76,7 +77,7 @@ def load(settings: DataSettings, section: Map) -> Dataset:
             "classes": {"all": classes_fingerprint(names)},
         },
         warnings=tuple(diagnostics.faults),
-        fitted=dict(rows.fitted),
+        fitted=fitted,
         names=_names(rows),
     )
 
@@ -98,24 +99,12 @@ def _offsets(rows: Rows) -> dict[str, int]:
     return {name: int(start) for name, start in zip(rows.parts, ends, strict=False)}
 
 
-def _choose(
-    rows: Rows, labels: Mapping[str, NDArray[np.int64]], settings: DataSettings, blame: Blame, names: tuple[str, ...]
-) -> dict[str, tuple[str, NDArray[np.int64]]]:
-    """For each split, the source's part that it comes from and its rows there."""
-    pool = "all" if "all" in rows.parts else "train"
-    given = frozenset(rows.parts) & {"val", "test"}
-    multilabel = settings.task == "multilabel"
-    stratified = () if multilabel else names
-    divided = divide(labels[pool], given, settings, blame, stratified, rows.parts[pool].groups)
-    chosen = {part: (pool, indices) for part, indices in (divided or {}).items()}
-    chosen |= {part: (part, np.arange(len(labels[part]), dtype=np.int64)) for part in sorted(given)}
-    for part, (origin, indices) in chosen.items():
-        if names:
-            path = ("path",) if part in given else ("limit",) if part == "train" and settings.limit else ("split", part)
-            path = ("fold",) if settings.folds and part == "val" else path
-            check = check_labels_present if multilabel else check_present
-            check(part, labels[origin][indices], names, blame, *path)
-    return chosen
+def _named(part: Part, rows: NDArray[np.int64], offset: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The ids of `rows`, ascending, and the rows in that order."""
+    if part.ids is None:
+        return rows + offset, rows
+    order = np.argsort(part.ids[rows])
+    return part.ids[rows][order], rows[order]
 
 
 def _folds(
@@ -128,17 +117,9 @@ def _folds(
     (part, _), (origin, test) = chosen["train"], chosen["test"]
     every = np.arange(len(labels[part]), dtype=np.int64)
     folded = np.setdiff1d(every, test) if origin == part else every
-    prints = rows_fingerprint(folded + offsets[part], rows.parts[part], folded)
+    ids, folded = _named(rows.parts[part], folded, offsets[part])
+    prints = rows.parts[part].fingerprint(ids, folded)
     return {"folds": prints}, {"folds": labels_fingerprint(labels[part][folded])}
-
-
-def _prepared(part: Part, rows: NDArray[np.int64], lazy: bool, settings: DataSettings) -> Inputs:
-    make = PreparedRows if lazy else prepare
-    prepared: dict[str, Input] = {
-        name: make(x, rows, settings.shapes[name], settings.size, settings.divide_by) for name, x in part.x.items()
-    }
-    single = prepared.get("")
-    return prepared if single is None else single
 
 
 def _warn_unscaled(part: Part, indices: NDArray[np.int64], settings: DataSettings, blame: Blame) -> None:

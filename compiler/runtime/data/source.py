@@ -14,7 +14,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
 
 from compiler.errors import Diagnostics, did_you_mean, shown
 from compiler.settings import (
@@ -40,7 +40,7 @@ from compiler.spec.located import Leaf, Map, at, plain, validated
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from compiler.runtime.data.dataset import Array
+    from compiler.runtime.data.dataset import Array, Inputs
     from compiler.runtime.data.new_rows import NewRows
 
 Task = Literal["multiclass", "binary", "multilabel", "regression"]
@@ -76,6 +76,7 @@ class Part:
         digests: sha256 of what each row was read from, uint8 (N, 32), where `x` has been resized since: fingerprints
             are made of these instead.
         names: what the rows are called, such as paths; None where they have no names.
+        ids: of the rows, int64 (N,), unique over all parts; None where their place in the source names them.
     """
 
     x: Mapping[str, Array]
@@ -84,6 +85,13 @@ class Part:
     groups: Array | None = None
     digests: Array | None = None
     names: tuple[str, ...] | None = None
+    ids: Array | None = None
+
+    def fingerprint(self, ids: Array, rows: Array) -> str:
+        """Sha256 of `ids`, int64 (N,), and of the inputs of `rows` as the source has them."""
+        from compiler.runtime.data.dataset import rows_fingerprint  # imports NumPy
+
+        return rows_fingerprint(ids, self, rows)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -227,7 +235,12 @@ class DataSettings(Settings):
         folds, fold: for cross-validation, of how many folds which one is `val`; `split.val` then says nothing.
         limit: at most so many training rows.
         memory: whether prepared rows are kept there (`load`) or made batch by batch (`map`); `auto` goes by their size.
+
+    Class attributes:
+        auto: keys that may be `auto`, with values for the time until `settled` gives them.
     """
+
+    auto: ClassVar[Mapping[str, object]] = {}
 
     source: Str
     input_shape: InputShape
@@ -277,6 +290,23 @@ class DataSettings(Settings):
     @abstractmethod
     def read(self, blame: Blame) -> Rows | None:
         """All rows of the source, unchanged; None where `blame` was told why not."""
+
+    def settled(self, auto: frozenset[str], blame: Blame) -> dict[str, object] | None:
+        """The values of the keys in `auto`, by a look at the data; None where `blame` was told why not."""
+        raise NotImplementedError  # only for sources with a class attribute `auto`
+
+    def fit(self, part: Part, rows: Array, blame: Blame) -> Mapping[str, Any]:
+        """What preparing inputs has to know of the training rows, `rows` of `part`: scales, categories. JSON's values.
+
+        It is computed from these rows alone. What is wrong with them, or unlike the declaration, `blame` is told.
+        """
+        return {}
+
+    def prepared(self, part: Part, rows: Array, fitted: Mapping[str, Any], lazy: bool, blame: Blame) -> Inputs:
+        """The inputs of `rows` of `part`; made when they are asked for where `lazy`."""
+        from compiler.runtime.data.images import prepared  # imports NumPy
+
+        return prepared(part, rows, lazy, self)
 
     def new_rows(self, path: Path, fitted: Mapping[str, Any], blame: Blame, *, labels: bool) -> NewRows | None:
         """The rows of a file or folder that came after the training, prepared as in it.
