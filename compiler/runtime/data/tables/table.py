@@ -110,7 +110,7 @@ class Table:
 def text_column(content: Content, na: Iterable[str]) -> Values:
     """A column of text: spaces around it go, and what `na` lists is missing."""
     trimmed = content.astype("str").str.strip()
-    missing = (trimmed.isin(list(na)) | content.isna()).to_numpy(np.bool_)
+    missing = np.asarray(trimmed.isin(list(na)) | content.isna(), np.bool_)
     return Values(trimmed.mask(missing, ""), missing)
 
 
