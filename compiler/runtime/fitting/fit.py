@@ -74,7 +74,7 @@ def fit(
     with_global_seed()  # a step that draws without a seed of its own must not be the first to ask for it
     began = checkpoint.state["initial"] if checkpoint else fill(model, graph, initial) if initial else None
     _require_output(model, data)
-    steps = Steps(model, goal, metrics, train.updating, graph.precision, train.batch_size, train.feed)
+    steps = Steps(model, goal, metrics, train.updating, graph.precision, train.batch_size, train.feed, train.lowerings)
     clock.lap("build")
     health = Health(graph, train, data, steps) if train.health else None
     training = Training(train, data, steps, metrics, out, clock, checkpoints, signals, {"initial": began}, health)

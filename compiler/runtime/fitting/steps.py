@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from math import prod
 from typing import Any, NamedTuple, Protocol
@@ -13,6 +14,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from compiler.runtime.fitting.feed import Inputs, Where, feed_of
+from compiler.runtime.fitting.lowerings import lowered
 from compiler.runtime.fitting.measures import measure
 from compiler.runtime.fitting.scores import predictions, scores_of
 from compiler.runtime.fitting.updates import fuse
@@ -63,6 +65,7 @@ class Steps:
         precision: Keras's dtype policy of the model.
         batch_size: rows of a step.
         feed: where the training rows are.
+        lowerings: whether layers are computed in a faster way where there is one.
     """
 
     def __init__(
@@ -74,9 +77,11 @@ class Steps:
         precision: str,
         batch_size: int,
         feed: Where = "auto",
+        lowerings: bool = True,
     ) -> None:
         self.model, self.objective, self.batch_size = model, objective, batch_size
         self.feed: Where = feed
+        self._lowerings = lowerings
         inner = getattr(keras.optimizers, type(optimizer).__name__)(**optimizer.arguments())
         self._learning_rate = inner.learning_rate
         # gradients vanish in float16 unless the loss is scaled up
@@ -164,7 +169,7 @@ class Steps:
         """One step on one batch; its loss."""
         variables: list[Any] = self.model.trainable_variables
         with tf.GradientTape() as tape:
-            output = _only(self.model(x, training=True))
+            output = self._output(x, training=True)
             loss = self._total_loss(y, output, weights)
             scaled: Any = self.optimizer.scale_loss(loss)
         if variables:
@@ -173,10 +178,14 @@ class Steps:
         return loss
 
     def _measure(self, x: Any, y: Any) -> Any:
-        output = _only(self.model(x, training=False))
+        output = self._output(x, training=False)
         scores = self._scores(output)
         self._record(self._total_loss(y, output), y, scores)
         return scores
+
+    def _output(self, x: Any, *, training: bool) -> Any:
+        with lowered(self.model) if self._lowerings else nullcontext():
+            return _only(self.model(x, training=training))
 
     def _total_loss(self, y: Any, output: Any, weights: Any = None) -> Any:
         """The mean of the batch, and what layers and regularizers add: as Keras's `fit` and `evaluate` have it."""

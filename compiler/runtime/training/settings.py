@@ -114,6 +114,7 @@ class TrainSettings(Settings):
         feed: where the training rows are: on the device, or streamed to it; `auto` streams what is read lazily.
         steps_per_execution: how many steps one call of TensorFlow does; null measures. It changes no result.
         accumulate_steps: the batches whose gradients are averaged for one update.
+        lowerings: whether layers are computed in a faster way, equal but for rounding, where there is one.
         threads: how many TensorFlow computes with.
         health: whether a network that does not learn is looked into after the first epoch.
     """
@@ -136,6 +137,7 @@ class TrainSettings(Settings):
     feed: Annotated[Literal["auto", "device", "stream"], choice("auto", "device", "stream")] = "auto"
     steps_per_execution: MaybePositiveInt = None
     accumulate_steps: PositiveInt = 1
+    lowerings: Bool = True
     threads: Annotated[Threads, record(Threads)] = Threads()
     health: Bool = True
 
