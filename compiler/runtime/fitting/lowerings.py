@@ -47,7 +47,7 @@ def _separable(layer: Any, inputs: Any) -> Any:
     A pixel's output is a linear map of its channels, the same for all pixels: of (rows * pixels, channels) that is one
     product. Chollet 2016, arXiv 1610.02357, has the layer; TensorFlow's `separable_conv2d` makes two convolutions.
     """
-    outputs = keras.ops.depthwise_conv(
+    outputs: Any = keras.ops.depthwise_conv(
         inputs, layer.depthwise_kernel, layer.strides, layer.padding, layer.data_format, layer.dilation_rate
     )
     kernel = tf.reshape(tf.convert_to_tensor(layer.pointwise_kernel), (-1, layer.filters))
