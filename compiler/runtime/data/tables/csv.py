@@ -97,9 +97,8 @@ def _checked_header(path: Path, separator: str, encoding: str) -> list[str]:
     if not header:
         raise Unreadable("is empty: it has no header", "a first line with the names of the columns")
     if count:
-        fields = f"{len(header)} field{'s' if len(header) > 1 else ''}"
         first, found = wrong[0]
-        message = f"has {found} in line {first}, but its header has {fields}"
+        message = f"has {found} field{'s' if found > 1 else ''} in line {first}, but its header has {len(header)}"
         others = ", ".join(str(number) for number, _ in wrong) + (", ..." if count > _SHOWN else "")
         message += f"; {count:,} such lines: {others}" if count > 1 else ""
         raise Unreadable(message, f'quote a field that has a {separator!r} in it: "..."')

@@ -35,11 +35,9 @@ def fit(settings: TableSettings, part: TablePart, rows: NDArray[np.int64], blame
     for name, columns in fitted["inputs"].items():
         declared = settings.shapes.get(name)
         if declared != shapes[name]:
-            found = f"its {len(columns)} columns become {shapes[name][0]} features"
+            of = f"the {len(columns)} column{'s' if len(columns) != 1 else ''}{f' of {name!r}' if name else ''}"
             path = ("input_shape", name) if isinstance(settings.input_shape, dict) else ("input_shape",)
-            message = (
-                f"'input_shape' says {_said(declared)}, but {found if not name else f'those of {name!r} ' + found[4:]}"
-            )
+            message = f"'input_shape' says {_said(declared)}, but {of} become {shapes[name][0]} features"
             blame("E708", message, *path, hint=f"input_shape: auto, or {_hint(shapes)}")
     sizes = sizes_of(fitted)
     for name, said in settings.sizes.items():

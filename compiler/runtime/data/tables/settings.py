@@ -149,8 +149,11 @@ class TableSettings(DataSettings):
 
     def read(self, blame: Blame) -> Rows | None:
         from compiler.runtime.data.tables.reading import read_tables
+        from compiler.runtime.data.tables.table import release
 
-        return read_tables(self, self.task, blame)
+        rows = read_tables(self, self.task, blame)
+        release()  # a training needs the file once
+        return rows
 
     def settled(self, auto: frozenset[str], blame: Blame) -> dict[str, object] | None:
         from compiler.runtime.data.tables.settled import settled

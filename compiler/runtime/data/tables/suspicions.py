@@ -31,9 +31,7 @@ def suspect(
         if _is_constant(values):
             blame("W723", f"the column {name!r} is the same in all {len(rows):,} training rows", *place, hint=hint)
         elif leaked is not None:
-            message = (
-                f"the column {name!r} is equal to the target {leaked!r} in all training rows: it gives the answer away"
-            )
+            message = f"the column {name!r} tells the target {leaked!r} in all training rows: it gives the answer away"
             blame("W723", message, *place, hint=hint)
         elif column["type"] == "numeric" and _counts_rows(train.numbers(name)):
             message = (
