@@ -114,6 +114,7 @@ CODES: dict[str, str] = {
     "W821": "network that does not learn",
     "W822": "dead units",
     "W823": "gradients that vanish or explode",
+    "W824": "logger that failed",
     # files from elsewhere
     "E901": "file from elsewhere that cannot be read",
     "E902": "content that is refused",

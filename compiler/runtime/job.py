@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from compiler.runtime.data import Dataset
     from compiler.runtime.fitting.fit import Outcome
     from compiler.runtime.fitting.progress import Progress
+    from compiler.runtime.loggers import Loggers
     from compiler.runtime.run import Checkpoint, RunWriter
     from compiler.runtime.signals import Signals
 
@@ -40,8 +41,9 @@ def run(job: Plan, folder: Path, console: Console, overrides: Sequence[str] = ()
     """
     from compiler.runtime.data.load import load
     from compiler.runtime.data.new_rows import ARTEFACT, NAMES, names_text, preprocessing
-    from compiler.runtime.fitting.progress import progress_on
+    from compiler.runtime.fitting.progress import Together, progress_on
     from compiler.runtime.importing import KerasImport
+    from compiler.runtime.loggers import require_packages
     from compiler.runtime.run import RunWriter
     from compiler.runtime.signals import Signals
 
@@ -49,6 +51,7 @@ def run(job: Plan, folder: Path, console: Console, overrides: Sequence[str] = ()
     if job.data is None:
         hint = f"data=NAME, one of {', '.join(name for name in SOURCES)}"
         raise ConfigError([Fault("E701", "there are no data to train on", job.data_section.place, hint=hint)])
+    require_packages(job.train.loggers, job.train_section)
     job.train.threads.settle()
     with Signals() as signals, KerasImport(apart=_there(job.data)) as keras:
         dataset = load(job.data, job.data_section)
@@ -60,25 +63,27 @@ def run(job: Plan, folder: Path, console: Console, overrides: Sequence[str] = ()
         with (
             RunWriter(folder, {**_facts(job, dataset), "overrides": list(overrides)}, begun.accept) as writer,
             enough_memory(),
+            _loggers(job, folder, lambda faults: _say(console, faults)) as loggers,
         ):
             _say(console, begun.warnings, job.initial if not begun.checkpoint else begun.told())
             writer.save_text("model.yaml", job.model.model_yaml)
             writer.save_json(ARTEFACT, preprocessing(job.data, job.data_section, dataset))
             if dataset.names:
                 writer.save_text(NAMES, names_text(dataset.names))
-            outcome = _fit_network(job, dataset, writer, progress_on(console), begun.checkpoint, signals)
+            watching = Together([progress_on(console), loggers])
+            outcome = _fit_network(job, dataset, writer, watching, begun.checkpoint, signals)
             timings |= outcome.timings
-            writer.complete(
-                {
-                    "metrics": outcome.metrics,
-                    "best_epoch": outcome.best_epoch,
-                    "epochs_run": outcome.epochs_run,
-                    "stopped": outcome.stopped,
-                    "warnings": outcome.warnings,
-                    "initial": outcome.initial,
-                    "timings": {name: round(seconds, 3) for name, seconds in timings.items()},
-                }
-            )
+            record = {
+                "metrics": outcome.metrics,
+                "best_epoch": outcome.best_epoch,
+                "epochs_run": outcome.epochs_run,
+                "stopped": outcome.stopped,
+                "warnings": [*outcome.warnings, *loggers.warnings],
+                "initial": outcome.initial,
+                "timings": {name: round(seconds, 3) for name, seconds in timings.items()},
+            }
+            writer.complete(record)
+            loggers.complete(record)
     return outcome
 
 
@@ -127,6 +132,13 @@ def _say(console: Console, warnings: Sequence[Fault], remark: object = None) -> 
     for text in (render(warnings) if warnings else None, remark):
         if text:
             console.print(str(text), markup=False, highlight=False, soft_wrap=True)
+
+
+def _loggers(job: Plan, folder: Path, say: Callable[[Sequence[Fault]], None]) -> Loggers:
+    from compiler.runtime.loggers import About, Loggers
+
+    config = {"train": plain(job.train_section), "data": plain(job.data_section)}
+    return Loggers(job.train.loggers, About(job.name, folder, job.model.model_yaml, job.graph.hash, config), say)
 
 
 def _description(network: Network) -> dict[str, object]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 KEY = "resume"
 
-FREE = ("train.checkpoint", "train.epochs", "data.path", "data.memory")
+FREE = ("train.checkpoint", "train.epochs", "train.health", "train.loggers", "data.path", "data.memory")
 """What may differ: it changes no bits. More epochs have a rule of their own, and other rows are found by their
 fingerprints."""
 

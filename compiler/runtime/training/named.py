@@ -91,6 +91,31 @@ def named(family: type[Named]) -> Annotation:
     return Annotation(check, lambda: named_schema(family))
 
 
+def several(family: type[Named]) -> Annotation:
+    """Annotation for a field that takes a list of choices of `family`, each at most once."""
+
+    def check(value: object, name: str) -> object:
+        if not isinstance(value, (list, tuple)):
+            hint = f"[{value}]" if isinstance(value, str) else None
+            raise field_error("E106", f"{name!r} must be a list (got {shown(value)})", hint)
+        made: list[Named] = []
+        problems: list[Problem] = []
+        for i, item in enumerate(cast("list[object] | tuple[object, ...]", value)):
+            try:
+                one: Named = chosen(family, item, family.family)
+            except InvalidSettings as error:
+                problems += within(i, error)
+                continue
+            if any(type(other) is type(one) for other in made):
+                problems.append(Problem((i,), "E107", f"{name!r} has {type(one).__name__!r} twice"))
+            made.append(one)
+        if problems:
+            raise nested_error(problems)
+        return tuple(made)
+
+    return Annotation(check, lambda: {"type": "array", "items": named_schema(family)})
+
+
 def named_schema(family: type[Named]) -> dict[str, object]:
     """JSON Schema of a choice of `family`."""
     names: dict[str, object] = {"enum": list(family.known)}

@@ -9,10 +9,11 @@ from pydantic import model_validator
 from compiler.errors import Diagnostics, shown
 from compiler.runtime.training.initial import Initial
 from compiler.runtime.training.keeping import Checkpointing
+from compiler.runtime.training.loggers import Logger
 from compiler.runtime.training.losses import Auto, Loss
 from compiler.runtime.training.metrics import Metric
 from compiler.runtime.training.monitors import Best, EarlyStopping, ReduceOnPlateau
-from compiler.runtime.training.named import chosen, named, named_schema, record, within
+from compiler.runtime.training.named import chosen, named, named_schema, record, several, within
 from compiler.runtime.training.optimizers import Adam, Optimizer
 from compiler.runtime.training.schedules import Cosine, Schedule
 from compiler.runtime.training.threads import Threads
@@ -117,6 +118,7 @@ class TrainSettings(Settings):
         lowerings: whether layers are computed in a faster way, equal but for rounding, where there is one.
         threads: how many TensorFlow computes with.
         health: whether a network that does not learn is looked into after the first epoch.
+        loggers: told of the epochs, besides `history.csv`.
     """
 
     epochs: PositiveInt = 20
@@ -140,6 +142,7 @@ class TrainSettings(Settings):
     lowerings: Bool = True
     threads: Annotated[Threads, record(Threads)] = Threads()
     health: Bool = True
+    loggers: Annotated[tuple[Logger, ...], several(Logger)] = ()
 
     @model_validator(mode="after")
     def _one_accumulation(self) -> Self:
