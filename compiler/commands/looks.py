@@ -9,6 +9,7 @@ from pathlib import Path
 
 from compiler.commands.plugins import plugins_of
 from compiler.commands.text import Commands, Report, add_passes, as_json
+from compiler.estimators import EstimatorSpec
 from compiler.ir import CheckedGraph, graph_text
 from compiler.runtime.plan import Plan, plan
 from compiler.spec.compose import CONFIG_NAME, compose
@@ -51,6 +52,9 @@ def _planned(args: argparse.Namespace, report: Report, *, together: bool = False
 
 def _check(args: argparse.Namespace, report: Report) -> str:
     job = _planned(args, report, together=True)
+    if isinstance(job.model, EstimatorSpec):
+        about = {"name": job.name, **job.model.canonical(), "hash": job.model.hash, "faults": _warnings(job)}
+        return as_json(about) if args.json else f"{job.name}: {job.model}\n"
     if args.json:
         return as_json({"name": job.name, **_totals(job.graph), "faults": _warnings(job)})
     from compiler.targets.table import totals_line
@@ -64,6 +68,8 @@ def _emit(args: argparse.Namespace, report: Report) -> str:
 
 def _show(args: argparse.Namespace, report: Report) -> str:
     job = _planned(args, report)
+    if isinstance(job.model, EstimatorSpec):
+        return as_json({"name": job.name, **job.model.canonical()}) if args.json else job.model_yaml
     if args.json:
         return FORMS["json"](job)
     from io import StringIO

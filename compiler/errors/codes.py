@@ -83,6 +83,8 @@ CODES: dict[str, str] = {
     "E606": "input shape against the data",
     "W607": "settings that have no effect",
     "W608": "doubtful fine-tuning",
+    "E609": "estimator where a network is needed",
+    "W610": "remark of an estimator's library",
     # data
     "E701": "data not found",
     "E702": "data that cannot be read",

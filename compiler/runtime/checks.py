@@ -71,12 +71,73 @@ _COUNTED: Mapping[Task, str] = {
 }
 
 
-class _Check:
+class SettingsCheck:
+    """What in `train` does not suit the data, for any kind of model."""
+
+    def __init__(self, train: TrainSettings, data: Data, section: Map, diagnostics: Diagnostics) -> None:
+        self.train, self.data = train, data
+        self.section, self.diagnostics = section, diagnostics
+
+    def metrics(self) -> None:
+        """E604: metrics suit the task."""
+        if self.train.metrics == "auto":
+            return
+        for i, metric in enumerate(self.train.metrics):
+            if self.data.task not in metric.keras:
+                *others, last = metric.keras
+                tasks = f"{', '.join(others)} and {last}" if others else last
+                message = f"{metric.key!r} measures {tasks}, but the data are for {self.data.task}"
+                fitting = [cls.__name__ for cls in Metric.choices() if self.data.task in cls.keras]
+                place, _ = at(self.section, ("metrics", i))
+                self.diagnostics.report("E604", message, place, hint=f"one of {', '.join(fitting)}")
+
+    def monitors(self, sections: tuple[str, ...] = ("best", "early_stopping", "reduce_on_plateau")) -> None:
+        """E601: what is monitored is in the history."""
+        keys = ["loss", *(metric.key for metric in measured(self.train, self.data.task))]
+        known = [f"{split}.{key}" for split in ("val", "train") for key in keys]
+        for section in sections:
+            settings = getattr(self.train, section)
+            if settings is None or settings.monitor in known:
+                continue
+            if settings.monitor.startswith("test"):
+                hint = f"nothing selects on the test split; {_instead(settings.monitor, known)}"
+            else:
+                hint = did_you_mean(settings.monitor, known) or f"one of {', '.join(known)}"
+            message = f"{section!r} monitors {settings.monitor!r}, which is not in the history"
+            self.report("E601", message, (section, "monitor"), hint)
+
+    def class_weight(self) -> None:
+        """E605: class weights are for classes that there are."""
+        weights = self.train.class_weight
+        if weights is None:
+            return
+        if self.data.task == "regression":
+            self.report("E605", "'class_weight' needs classes, but the data have none (regression)", ("class_weight",))
+        elif self.data.task == "multilabel":
+            message = "'class_weight' weighs a row by its class, but a row of the data has several labels (multilabel)"
+            hint = "class_weight: null, or loss: {op: BinaryFocalCrossentropy, apply_class_balancing: true}"
+            self.report("E605", message, ("class_weight",), hint)
+        elif weights != "balanced":
+            for number in weights:
+                if number >= self.data.classes:
+                    message = f"'class_weight' has the class {number}, but the classes are 0 to {self.data.classes - 1}"
+                    place, _ = at(self.section, ("class_weight", str(number)), key=True)
+                    self.diagnostics.report("E605", message, place)
+
+    def report(self, code: str, message: str, path: Path, hint: str | None = None) -> None:
+        """Report at the value that stands at `path` below `train`."""
+        self.diagnostics.report(code, message, self._place(path), hint=hint)
+
+    def _place(self, path: Path) -> Place:
+        return at(self.section, path)[0]
+
+
+class _Check(SettingsCheck):
     def __init__(
         self, graph: CheckedGraph, train: TrainSettings, data: Data, section: Map, diagnostics: Diagnostics
     ) -> None:
-        self.graph, self.train, self.data = graph, train, data
-        self.section, self.diagnostics = section, diagnostics
+        super().__init__(train, data, section, diagnostics)
+        self.graph = graph
 
     def inputs(self) -> None:
         """E606: the data enter."""
@@ -98,7 +159,7 @@ class _Check:
         """E602, E603, E604: the output, the loss and the labels."""
         if len(self.graph.outputs) > 1:
             keys = ", ".join(repr(output.key or output.node) for output in self.graph.outputs)
-            self._report("E604", f"the model gives {keys}, but the data have one label a row", ("loss",))
+            self.report("E604", f"the model gives {keys}, but the data have one label a row", ("loss",))
             return
         head = head_of(self.graph)
         suits = self._units(head)
@@ -110,9 +171,9 @@ class _Check:
                 node = fault.blame.node
                 self.diagnostics.report(fault.code, str(fault), node.place, hint=fault.hint, trail=node.trail)
             else:
-                self._report(fault.code, str(fault), fault.blame, fault.hint)
+                self.report(fault.code, str(fault), fault.blame, fault.hint)
         if self.data.task == "regression" and isinstance(self.train.loss, Auto) and self.train.loss.label_smoothing:
-            self._report(
+            self.report(
                 "W607", "'label_smoothing' has no effect: the data have no classes", ("loss", "label_smoothing")
             )
 
@@ -137,70 +198,18 @@ class _Check:
         self.diagnostics.report("E603", message, head.node.node.place, hint=hint, trail=head.node.node.trail)
         return False
 
-    def metrics(self) -> None:
-        """E604: metrics suit the task."""
-        if self.train.metrics == "auto":
-            return
-        for i, metric in enumerate(self.train.metrics):
-            if self.data.task not in metric.keras:
-                *others, last = metric.keras
-                tasks = f"{', '.join(others)} and {last}" if others else last
-                message = f"{metric.key!r} measures {tasks}, but the data are for {self.data.task}"
-                fitting = [cls.__name__ for cls in Metric.choices() if self.data.task in cls.keras]
-                place, _ = at(self.section, ("metrics", i))
-                self.diagnostics.report("E604", message, place, hint=f"one of {', '.join(fitting)}")
-
-    def monitors(self) -> None:
-        """E601: what is monitored is in the history."""
-        keys = ["loss", *(metric.key for metric in measured(self.train, self.data.task))]
-        known = [f"{split}.{key}" for split in ("val", "train") for key in keys]
-        for section in ("best", "early_stopping", "reduce_on_plateau"):
-            settings = getattr(self.train, section)
-            if settings is None or settings.monitor in known:
-                continue
-            if settings.monitor.startswith("test"):
-                hint = f"nothing selects on the test split; {_instead(settings.monitor, known)}"
-            else:
-                hint = did_you_mean(settings.monitor, known) or f"one of {', '.join(known)}"
-            message = f"{section!r} monitors {settings.monitor!r}, which is not in the history"
-            self._report("E601", message, (section, "monitor"), hint)
-
-    def class_weight(self) -> None:
-        """E605: class weights are for classes that there are."""
-        weights = self.train.class_weight
-        if weights is None:
-            return
-        if self.data.task == "regression":
-            self._report("E605", "'class_weight' needs classes, but the data have none (regression)", ("class_weight",))
-        elif self.data.task == "multilabel":
-            message = "'class_weight' weighs a row by its class, but a row of the data has several labels (multilabel)"
-            hint = "class_weight: null, or loss: {op: BinaryFocalCrossentropy, apply_class_balancing: true}"
-            self._report("E605", message, ("class_weight",), hint)
-        elif weights != "balanced":
-            for number in weights:
-                if number >= self.data.classes:
-                    message = f"'class_weight' has the class {number}, but the classes are 0 to {self.data.classes - 1}"
-                    place, _ = at(self.section, ("class_weight", str(number)), key=True)
-                    self.diagnostics.report("E605", message, place)
-
     def idle(self) -> None:
         """W607: settings that nothing comes of."""
         train, schedule = self.train, type(self.train.schedule).__name__.lower()
         if train.reduce_on_plateau is not None and not isinstance(train.schedule, Constant):
             message = f"'reduce_on_plateau' has no effect: the schedule {schedule!r} sets the learning rate"
-            self._report("W607", message, ("reduce_on_plateau",), "schedule: constant")
+            self.report("W607", message, ("reduce_on_plateau",), "schedule: constant")
         if train.schedule.warmup_epochs > train.epochs:
             message = (
                 f"the training ends before its warm-up: {train.epochs} epochs, but 'warmup_epochs' is "
                 f"{train.schedule.warmup_epochs:g}"
             )
-            self._report("W607", message, ("schedule", "warmup_epochs"))
-
-    def _report(self, code: str, message: str, path: Path, hint: str | None = None) -> None:
-        self.diagnostics.report(code, message, self._place(path), hint=hint)
-
-    def _place(self, path: Path) -> Place:
-        return at(self.section, path)[0]
+            self.report("W607", message, ("schedule", "warmup_epochs"))
 
 
 def _fits(row: tuple[int, ...], shape: Shape) -> bool:

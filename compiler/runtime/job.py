@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -17,8 +19,9 @@ from compiler.spec.located import plain
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from compiler.estimators import EstimatorSpec
     from compiler.runtime.data import Dataset
-    from compiler.runtime.fitting.fit import Outcome
+    from compiler.runtime.fitting.outcome import Outcome
     from compiler.runtime.fitting.progress import Progress
     from compiler.runtime.loggers import Loggers
     from compiler.runtime.run import Checkpoint, RunWriter
@@ -41,7 +44,7 @@ def run(job: Plan, folder: Path, console: Console, overrides: Sequence[str] = ()
     """
     from compiler.runtime.data.load import load
     from compiler.runtime.data.new_rows import ARTEFACT, NAMES, names_text, preprocessing
-    from compiler.runtime.fitting.progress import Together, progress_on
+    from compiler.runtime.fitting.progress import Notes, Together, progress_on
     from compiler.runtime.importing import KerasImport
     from compiler.runtime.loggers import require_packages
     from compiler.runtime.run import RunWriter
@@ -53,11 +56,18 @@ def run(job: Plan, folder: Path, console: Console, overrides: Sequence[str] = ()
         raise ConfigError([Fault("E701", "there are no data to train on", job.data_section.place, hint=hint)])
     require_packages(job.train.loggers, job.train_section)
     job.train.threads.settle()
-    with Signals() as signals, KerasImport(apart=_there(job.data)) as keras:
+    if isinstance(job.model, Network):
+        imported = KerasImport(apart=_there(job.data))
+    else:
+        # threads that wait for others sleep: where processors are shared, spinning makes boosting 20 times slower
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+        imported = nullcontext()
+    with Signals() as signals, imported as keras:
         dataset = load(job.data, job.data_section)
         _say(console, dataset.warnings)
         loaded = perf_counter()
-        keras.wait()
+        if keras:
+            keras.wait()
         timings = {"data": loaded - start, "import": perf_counter() - loaded}
         begun = Unfinished(job, folder, dataset.fingerprints)
         with (
@@ -66,12 +76,15 @@ def run(job: Plan, folder: Path, console: Console, overrides: Sequence[str] = ()
             _loggers(job, folder, lambda faults: _say(console, faults)) as loggers,
         ):
             _say(console, begun.warnings, job.initial if not begun.checkpoint else begun.told())
-            writer.save_text("model.yaml", job.model.model_yaml)
+            writer.save_text("model.yaml", job.model_yaml)
             writer.save_json(ARTEFACT, preprocessing(job.data, job.data_section, dataset))
             if dataset.names:
                 writer.save_text(NAMES, names_text(dataset.names))
-            watching = Together([progress_on(console), loggers])
-            outcome = _fit_network(job, dataset, writer, watching, begun.checkpoint, signals)
+            if isinstance(job.model, Network):
+                watching = Together([progress_on(console), loggers])
+                outcome = _fit_network(job, dataset, writer, watching, begun.checkpoint, signals)
+            else:
+                outcome = _fit_estimator(job.model, job, dataset, writer, Together([Notes(console), loggers]))
             timings |= outcome.timings
             record = {
                 "metrics": outcome.metrics,
@@ -104,16 +117,23 @@ def _fit_network(
     return fit(job.graph, job.train, dataset, writer, progress, job.initial, checkpoints, checkpoint, signals)
 
 
+def _fit_estimator(spec: EstimatorSpec, job: Plan, dataset: Dataset, writer: RunWriter, progress: Progress) -> Outcome:
+    from compiler.runtime.estimators.fit import fit
+
+    return fit(spec, job.train, dataset, writer, progress)
+
+
 def _facts(job: Plan, dataset: Dataset) -> dict[str, object]:
     """What `run.json` says from the start."""
     from compiler.runtime.run import environment
 
     assert job.data is not None, "data were loaded"
     return {
-        "kind": "keras",
+        "kind": job.kind,
         "name": job.name,
         "task": dataset.task,
-        **_description(job.model),
+        "spec_hash": job.spec_hash,
+        **(_network(job.model) if isinstance(job.model, Network) else _estimator(job.model, dataset)),
         "data": {
             "name": dataset.name,
             "classes": list(dataset.class_names),
@@ -138,11 +158,20 @@ def _loggers(job: Plan, folder: Path, say: Callable[[Sequence[Fault]], None]) ->
     from compiler.runtime.loggers import About, Loggers
 
     config = {"train": plain(job.train_section), "data": plain(job.data_section)}
-    return Loggers(job.train.loggers, About(job.name, folder, job.model.model_yaml, job.graph.hash, config), say)
+    return Loggers(job.train.loggers, About(job.name, folder, job.model_yaml, job.spec_hash, config), say)
 
 
-def _description(network: Network) -> dict[str, object]:
-    """What `run.json` says of the model."""
+def _estimator(spec: EstimatorSpec, dataset: Dataset) -> dict[str, object]:
+    """What `run.json` says of an estimator."""
+    from compiler.runtime.estimators.versions import library_version
+
+    library = {"name": spec.kind.library, "version": library_version(spec.kind.library)}
+    size = {"estimator": spec.name, "params": spec.params.arguments(), "features": dataset.train.features}
+    return {"library": library, "model": size}
+
+
+def _network(network: Network) -> dict[str, object]:
+    """What `run.json` says of a network."""
     graph = network.graph
     size = {
         "layers": graph.layers,
@@ -151,7 +180,7 @@ def _description(network: Network) -> dict[str, object]:
         "flops": graph.flops,
         "activation_bytes": graph.activation_bytes,
     }
-    return {"spec_hash": graph.hash, "model": size}
+    return {"model": size}
 
 
 def summary(outcome: Outcome, folder: Path) -> str:

@@ -206,7 +206,7 @@ def _overridden(config: Map, record: Mapping[str, Any], overrides: Sequence[str]
 def _model(record: Mapping[str, Any], job: Plan) -> Iterator[Fault]:
     if record.get("name") != job.name:
         yield _unlike(f"the unfinished run's model is {record.get('name')!r}, not {job.name!r}")
-    elif record.get("spec_hash") != job.graph.hash:
+    elif record.get("spec_hash") != job.spec_hash:
         yield _unlike(f"the model {job.name!r} is not what it was when the unfinished run began")
 
 

@@ -19,6 +19,7 @@ import json
 from compiler.ops import OPS
 from compiler.spec.layers import STRUCTURAL
 from compiler.spec.model import PARAM_TYPES, RESERVED
+from compiler.targets.schema_estimators import estimator_dependencies, estimator_params, estimator_sections
 from compiler.targets.schema_layers import entries
 from compiler.targets.schema_ops import EXPRESSION, Definitions, Schema, closed, listed, mapped, or_null, ref
 
@@ -36,8 +37,8 @@ def model_schema() -> Schema:
     fixed = _values() | entries(definitions) | _sections(definitions)
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
-        "description": "A network as a list of layers.",
-        **_file(),
+        "description": "A network as a list of layers, or an estimator with its parameters.",
+        **_file(definitions),
         "definitions": dict(sorted((definitions.found | fixed).items())),
     }
 
@@ -139,7 +140,7 @@ def _globs() -> Schema:
     return {"type": "array", "items": [first], "additionalItems": glob}
 
 
-def _file() -> Schema:
+def _file(definitions: Definitions) -> Schema:
     """The sections of a model file."""
     input_names = {"pattern": f"^(?!prev$){_NAME}", "errorMessage": _NAMED}
     outputs = [ref("references"), mapped(ref("reference"), minProperties=1), {"type": "null"}]
@@ -172,6 +173,7 @@ def _file() -> Schema:
             "description": "Other model files that `op: model/NAME` means, put in here.",
             **or_null(mapped({"$ref": "#"})),
         },
+        **estimator_sections(),
         "defaults": {
             "description": "Hydra's: files of this group that this one is laid over.",
             "type": "array",
@@ -179,7 +181,8 @@ def _file() -> Schema:
     }
     return {
         **closed(sections),
-        "dependencies": {"input": {"properties": {"inputs": False}}},
-        "if": {"required": ["defaults"]},
+        "dependencies": {"input": {"properties": {"inputs": False}}, **estimator_dependencies()},
+        "allOf": estimator_params(definitions),
+        "if": {"anyOf": [{"required": ["defaults"]}, {"required": ["estimator"]}]},
         "else": {"required": ["layers"], "if": {"required": ["inputs"]}, "else": {"required": ["input"]}},
     }

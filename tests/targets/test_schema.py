@@ -16,6 +16,7 @@ from jsonschema import Draft7Validator
 
 from compiler.commands import main
 from compiler.errors import CODES, Diagnostics, Fault, Source
+from compiler.estimators import SECTIONS as ESTIMATOR
 from compiler.ops import OPS
 from compiler.spec.layers import STRUCTURAL
 from compiler.spec.located import plain
@@ -218,7 +219,7 @@ def _replaced(text: str, fault: Fault, word: str) -> str:
 
 def test_the_schema_has_every_key_of_the_language() -> None:
     definitions = SCHEMA["definitions"]
-    assert set(SCHEMA["properties"]) == {*SECTIONS, "defaults"}
+    assert set(SCHEMA["properties"]) == {*SECTIONS, *ESTIMATOR, "defaults"}
     assert set(definitions["blocks"]["anyOf"][0]["additionalProperties"]["properties"]) == set(BLOCK_KEYS)
     assert set(definitions["patch"]["anyOf"][1]["properties"]) == set(PATCH_ACTIONS)
     assert set(definitions["entry"]["properties"]) == set(RESERVED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,6 +42,12 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def features(self) -> int:
+        """How many numbers a row has, in all its inputs."""
+        inputs = self.x.values() if isinstance(self.x, Mapping) else [self.x]
+        return sum(math.prod(x.shape[1:]) for x in inputs)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

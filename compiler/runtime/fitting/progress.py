@@ -60,6 +60,13 @@ class Lines:
         """Nothing is open."""
 
 
+class Notes(Lines):
+    """What there is to warn of, and no epochs: for what is over in seconds."""
+
+    def epoch(self, row: Row) -> None:
+        """Nothing: hundreds of iterations would pass at once."""
+
+
 class Bar(Lines):
     """A live bar of the epoch's steps below the lines."""
 
