@@ -42,8 +42,8 @@ def parsed(overrides: Sequence[str]) -> list[Override]:
 
 
 OPEN = ("data.columns.", "data.inputs.", "model.params.")
-"""Mappings whose keys the user makes up, or that a file need not list: `data.columns.age=numeric` need not say that `age`
-is new. An estimator's parameters are checked by their types."""
+"""Mappings whose keys the user makes up, or that a file need not list: `data.columns.age=numeric` need not say that
+`age` is new. An estimator's parameters are checked by their types."""
 
 
 def _added(text: str) -> str:

@@ -57,7 +57,7 @@ def made(folder: Path, text: str, *words: str) -> tuple[Path, list[np.ndarray], 
         if variable.dtype == "float32":
             variable.assign(random.uniform(0.1, 0.5, variable.shape))
     with RunWriter(folder / "run", {"kind": "keras", "name": "m"}) as writer:
-        writer.save_text("model.yaml", job.model.model_yaml)
+        writer.save_text("model.yaml", job.model_yaml)
         writer.save("model.keras", model.save)
         writer.complete({"spec_hash": job.graph.hash, "config": {"train": {"precision": job.graph.precision}}})
     shapes = [(8, *tensor.shape[1:]) for tensor in model.inputs]

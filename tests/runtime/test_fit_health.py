@@ -117,7 +117,7 @@ def test_without_a_layer_to_blame_it_waits_for_a_hundred_steps(tmp_path: Path) -
 def planned(*overrides: str) -> tuple[CheckedGraph, TrainSettings, Dataset]:
     job = plan(compose(overrides))
     assert job.data is not None
-    return job.model.graph, job.train, load(job.data, job.data_section)
+    return job.graph, job.train, load(job.data, job.data_section)
 
 
 def test_a_separable_net_without_normalisation_stays_at_chance(tmp_path: Path) -> None:

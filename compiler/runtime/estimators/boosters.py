@@ -121,7 +121,7 @@ def _lightgbm(spec: EstimatorSpec, problem: Problem) -> tuple[Any, tuple[Losses,
 def _open_lightgbm(path: Path) -> Any:
     import lightgbm
 
-    return lightgbm.Booster(model_file=str(path), params={"verbosity": -1})
+    return lightgbm.Booster(model_file=str(path))
 
 
 # --- XGBoost ---------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from compiler.errors import ConfigError, Fault
+from compiler.errors import ConfigError, Fault, as_json
 from compiler.estimators import EstimatorSpec
 from compiler.runtime.checks import measured
 from compiler.runtime.data import Dataset
@@ -52,8 +52,9 @@ def fit(spec: EstimatorSpec, train: TrainSettings, data: Dataset, out: RunWriter
     history = _history(fitted, scores)
     out.save("history.csv", lambda path: write_csv(path, history))
     clock.lap("save")
-    if fitted.remarks:
-        progress.note([_remark(remark, spec) for remark in fitted.remarks])
+    remarks = [_remark(remark, spec) for remark in fitted.remarks]
+    if remarks:
+        progress.note(remarks)
     progress.begin(len(history), 1)
     for row in history:
         progress.epoch(row)
@@ -65,6 +66,7 @@ def fit(spec: EstimatorSpec, train: TrainSettings, data: Dataset, out: RunWriter
         stopped="early_stopping" if fitted.early else "epochs",
         history=history,
         timings=clock.timings,
+        warnings=tuple(as_json(remark) for remark in remarks),
     )
 
 

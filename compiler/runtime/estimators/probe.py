@@ -24,7 +24,7 @@ def lightgbm(asked: Mapping[str, Any]) -> bool:
     import lightgbm
     import numpy as np
 
-    booster = lightgbm.Booster(model_file=str(asked["path"]), params={"verbosity": -1})
+    booster = lightgbm.Booster(model_file=str(asked["path"]))
     model = booster.dump_model()
     features = int(asked["features"])
     if booster.num_feature() != features:

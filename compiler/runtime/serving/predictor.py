@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from compiler.estimators import KINDS
 from compiler.runtime.quiet import quiet
 from compiler.runtime.run import Run
 from compiler.runtime.run.files import refused
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 Predictor = Callable[["Inputs"], "NDArray[np.float32]"]
 """From inputs, prepared as in the training, to probabilities (N, C), or of labels (N, K), or values (N, K)."""
 
+ESTIMATORS = frozenset(kind.kind for kind in KINDS.values())
+"""Kinds of runs that hold an estimator."""
+
 
 def predictor(run: Run, batch_size: int | None = None) -> Predictor:
     """What the model of `run` says.
@@ -26,11 +30,16 @@ def predictor(run: Run, batch_size: int | None = None) -> Predictor:
         batch_size: rows that a network takes at a time; those of its training by default.
 
     Raises:
-        ConfigError: E803, the run holds nothing that can be asked, or not what it saved.
+        ConfigError: E803, the run holds nothing that can be asked, or not what it saved; E808, E901, E903, an estimator
+            cannot be read here.
     """
     if run.record.get("kind") == "keras":
         with quiet():
             from compiler.runtime.serving.network import Network
 
             return Network(run, batch_size).predict
+    if run.record.get("kind") in ESTIMATORS:
+        from compiler.runtime.estimators.saved import load
+
+        return load(run).predict
     raise refused(f"the run '{run.root}' holds nothing that can be asked: its kind is {run.record.get('kind')!r}")
