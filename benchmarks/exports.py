@@ -55,7 +55,7 @@ def drawn(name: str, folder: Path, size: int) -> Run:
     model = build(job.graph)
     unsettle(model, np.random.default_rng(1).normal(size=(16, size, size, 3)).astype("float32"))
     with RunWriter(folder, {"kind": "keras", "name": name}) as writer:
-        writer.save_text("model.yaml", job.model.model_yaml)
+        writer.save_text("model.yaml", job.model_yaml)
         writer.save("model.keras", model.save)
         writer.complete({"spec_hash": job.graph.hash})
     return read_run(folder)
