@@ -75,7 +75,9 @@ def run(job: Plan, folder: Path, console: Console, overrides: Sequence[str] = ()
             enough_memory(),
             _loggers(job, folder, lambda faults: _say(console, faults)) as loggers,
         ):
-            _say(console, begun.warnings, job.initial if not begun.checkpoint else begun.told())
+            _say(console, begun.warnings, begun.told() if begun.checkpoint else job.initial)
+            if begun.checkpoint:
+                signals.kept = ("its last checkpoint stands", f"python train.py resume={folder} goes on from there")
             writer.save_text("model.yaml", job.model_yaml)
             writer.save_json(ARTEFACT, preprocessing(job.data, job.data_section, dataset))
             if dataset.names:

@@ -213,7 +213,7 @@ def _model(record: Mapping[str, Any], job: Plan) -> Iterator[Fault]:
 def _epochs(record: Mapping[str, Any], job: Plan) -> Iterator[Fault]:
     """Other epochs are the same training, made longer, where the learning rates do not follow from their number."""
     was, now = record.get("config", {}).get("train", {}).get("epochs"), job.train.epochs
-    if was == now:
+    if was == now or not isinstance(was, int):
         return
     place = at(job.train_section, ("epochs",))[0]
     if now < was:

@@ -6,8 +6,8 @@ left alone: weights, predictions, metrics and history must have the same bits.
 
 The network flips, drops and normalises; the rate falls on plateaus and the training stops early. Half of the
 kills fall at a moment drawn over the life of an uninterrupted run, half within 30 ms of a checkpoint's first
-sign. A run goes on by `resume=DIR` or by the same command again, as it is drawn. Processes are forked from one that has
-imported TensorFlow and computed nothing with it yet, which spares 5 s each; `--spawn` forks none.
+sign. A run goes on by `resume=DIR` or by the same command again, as it is drawn. Processes are forked (`forks.py`) but
+with `--spawn`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +36,7 @@ import numpy as np
 
 from compiler.runtime.run import TEMPORARY, read_run
 from compiler.runtime.run.checkpoints import FOLDER
+from tests.campaigns.forks import Forks
 from tests.campaigns.kill import status_of, violations
 
 NET = """
@@ -64,7 +65,6 @@ SETTINGS = (
 )
 SPACINGS = (0, 0, 0.2)
 """Seconds between checkpoints, drawn for each process: they may differ between those of a run."""
-LONGEST = 600.0
 WINDOW = 0.03
 
 
@@ -95,42 +95,8 @@ class Process(Protocol):
     def wait(self) -> int: ...
 
 
-class Forked:
-    """One that was forked from this process."""
-
-    def __init__(self, arguments: Sequence[str], log: Path) -> None:
-        import train
-
-        sys.stdout.flush()
-        self.pid = os.fork()
-        self.status: int | None = None
-        if self.pid == 0:
-            code = 99
-            try:
-                for stream in (1, 2):
-                    os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND), stream)
-                sys.argv = ["train.py", *arguments]
-                train.main()
-                code = 0
-            except SystemExit as error:
-                code = error.code if isinstance(error.code, int) else 1
-            finally:
-                sys.stdout.flush()
-                os._exit(code)
-
-    def poll(self) -> int | None:
-        return self._seen(os.WNOHANG)
-
-    def wait(self) -> int:
-        status = self._seen(0)
-        assert status is not None, "waited for"
-        return status
-
-    def _seen(self, options: int) -> int | None:
-        if self.status is None:
-            pid, status = os.waitpid(self.pid, options)
-            self.status = os.waitstatus_to_exitcode(status) if pid else None
-        return self.status
+Start = Callable[[Sequence[str], Path], Process]
+"""Makes a process of arguments and a log."""
 
 
 def spawned(arguments: Sequence[str], log: Path) -> Process:
@@ -141,13 +107,9 @@ def spawned(arguments: Sequence[str], log: Path) -> Process:
 
 
 class Campaign:
-    """Runs in `folder`.
+    """Runs in `folder`."""
 
-    Args:
-        start: makes a process of arguments and a log.
-    """
-
-    def __init__(self, folder: Path, start: Any, seed: int) -> None:
+    def __init__(self, folder: Path, start: Start, seed: int) -> None:
         self.folder, self.start, self.draw = folder, start, random.Random(seed)
         (folder / "net.yaml").write_text(NET)
 
@@ -186,13 +148,13 @@ class Campaign:
     def _kill(self, process: Process, root: Path, seconds: float) -> str:
         """Kill it at a drawn moment."""
         if self.draw.random() < 0.5:
-            delay = self.draw.uniform(0, seconds)
+            delay = self.draw.uniform(0, 0.8 * seconds)
             moment = f"{delay:.3f} s"
             deadline = time.monotonic() + delay
             while process.poll() is None and time.monotonic() < deadline:
                 time.sleep(0.001)
         else:
-            number, delay = self.draw.randint(1, 40), self.draw.uniform(0, WINDOW)
+            number, delay = self.draw.randint(1, 12), self.draw.uniform(0, WINDOW)
             moment = f"{number} checkpoints + {delay * 1000:.1f} ms"
             _wait_for_checkpoints(process, root, number)
             time.sleep(delay)
@@ -250,7 +212,7 @@ def _digest(arrays: Any) -> str:
     return digest.hexdigest()
 
 
-def run(folder: Path, runs: int, seed: int, start: Any = Forked) -> tuple[Result, float, list[Tried]]:
+def run(folder: Path, runs: int, seed: int, start: Start) -> tuple[Result, float, list[Tried]]:
     """The whole campaign: two runs that are left alone must agree, then `runs` that are killed.
 
     Raises:
@@ -287,13 +249,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--spawn", action="store_true", help="start every process from the beginning")
     options = parser.parse_args(arguments)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    if not options.spawn:
-        import sklearn.datasets  # noqa: F401  # imported before the fork, as the next
-
-        import compiler.runtime.fitting.fit  # noqa: F401  # imported before the fork, as the one above
-    with tempfile.TemporaryDirectory() as folder:
-        expected, seconds, tried = run(Path(folder), options.runs, options.seed, spawned if options.spawn else Forked)
+    with tempfile.TemporaryDirectory() as folder, Forks() as forks:
+        start = spawned if options.spawn else forks.start
+        expected, seconds, tried = run(Path(folder), options.runs, options.seed, start)
     kills = sum(not kill.endswith("(had ended)") for one in tried for kill in one.kills)
     several = sum(len(one.kills) > 1 for one in tried)
     failed = sum(bool(one.faults) for one in tried)

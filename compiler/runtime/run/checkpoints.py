@@ -84,9 +84,10 @@ class Checkpoints:
         for i, path in enumerate(paths):
             try:
                 return read(path), warnings
-            except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            except Exception as error:  # what a damaged archive makes zipfile and json raise has no end
                 instead = "the one before it is taken" if i + 1 < len(paths) else "there is no other"
-                warnings.append(Fault("W811", f"the checkpoint '{path}' is damaged ({error}): {instead}"))
+                reason = str(error) or type(error).__name__
+                warnings.append(Fault("W811", f"the checkpoint '{path}' is damaged ({reason}): {instead}"))
         return None, warnings
 
     def exist(self) -> bool:
@@ -124,7 +125,7 @@ def read(path: Path) -> Checkpoint:
     """The checkpoint in the file `path`.
 
     Raises:
-        OSError, ValueError, KeyError, zipfile.BadZipFile: it is not whole, or not a checkpoint of this version.
+        Exception: of some kind, where it is not whole or not a checkpoint of this version.
     """
     import numpy as np
 

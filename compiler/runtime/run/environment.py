@@ -1,11 +1,13 @@
-"""What a run ran on: enough to say why two runs of one config differ."""
+"""What a run ran on: all that its bits depend on besides its config, so that two that differ can say why."""
 
 from __future__ import annotations
 
 import os
 import platform
+import re
 import sys
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 PACKAGES = (
     "lamina", "tensorflow", "tensorflow-cpu", "keras", "numpy", "scikit-learn", "hydra-core", "omegaconf",
@@ -16,21 +18,32 @@ _THREADS = (
     "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS",
 )  # fmt: skip
 
+_FLAGS = (
+    "TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA", "ONEDNN_DEFAULT_FPMATH_MODE", "TF_DETERMINISTIC_OPS",
+    "TF_CUDNN_DETERMINISTIC", "TF_XLA_FLAGS", "XLA_FLAGS", "NVIDIA_TF32_OVERRIDE", "CUDA_VISIBLE_DEVICES",
+)  # fmt: skip
+"""Variables that change what TensorFlow computes with."""
+
+_INSTRUCTIONS = re.compile(r"(sse4_2|avx\w*|fma|f16c|amx\w*|asimd\w*|sve\w*|bf16|i8mm)")
+"""Sets of instructions by which kernels are chosen, as Linux names them."""
+
 
 def environment() -> dict[str, object]:
     """Versions of the installed packages, Python, platform, CPUs and thread counts, as `run.json` keeps them.
 
-    TensorFlow's own thread counts are there where it is imported already; 0 means that it chooses.
+    TensorFlow's own thread counts are there where it is imported already: those that it works with.
     """
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "python": platform.python_version(),
         "implementation": platform.python_implementation(),
         "platform": platform.platform(),
         "machine": platform.machine(),
         "cpus": os.cpu_count(),
-        "usable_cpus": usable,
+        "usable_cpus": _usable_cpus(),
+        "cpu": _cpu(),
         "threads": _threads(),
+        "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1") != "0",
+        "flags": {name: os.environ[name] for name in _FLAGS if name in os.environ},
         "packages": {name: found for name in PACKAGES if (found := _version(name)) is not None},
     }
 
@@ -40,9 +53,26 @@ def _threads() -> dict[str, object]:
     tensorflow = sys.modules.get("tensorflow")
     if tensorflow is not None:
         threading = tensorflow.config.threading
-        threads["tensorflow_intra_op"] = threading.get_intra_op_parallelism_threads()
-        threads["tensorflow_inter_op"] = threading.get_inter_op_parallelism_threads()
+        # 0 means one thread for each CPU that the process may use
+        threads["tensorflow_intra_op"] = threading.get_intra_op_parallelism_threads() or _usable_cpus()
+        threads["tensorflow_inter_op"] = threading.get_inter_op_parallelism_threads() or _usable_cpus()
     return threads
+
+
+def _usable_cpus() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _cpu() -> dict[str, object]:
+    """The processor's name and the instructions that decide which kernels run."""
+    try:
+        text = Path("/proc/cpuinfo").read_text("utf-8", "replace")
+    except OSError:  # another system than Linux
+        return {"model": platform.processor(), "instructions": []}
+    fields = dict(re.findall(r"^(\S[^\t:]*?)\s*: (.*)$", text, re.MULTILINE))
+    words = fields.get("flags", fields.get("Features", "")).split()
+    found = sorted(word for word in words if _INSTRUCTIONS.fullmatch(word))
+    return {"model": fields.get("model name", platform.processor()), "instructions": found}
 
 
 def _version(name: str) -> str | None:
