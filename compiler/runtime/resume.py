@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 
 KEY = "resume"
 
-FREE = ("train.checkpoint", "train.epochs", "train.health", "train.loggers", "data.path", "data.memory")
+FREE = (
+    "train.checkpoint", "train.epochs", "train.feed", "train.health", "train.loggers", "train.steps_per_execution",
+    "train.threads", "data.path", "data.memory",
+)  # fmt: skip
 """What may differ: it changes no bits. More epochs have a rule of their own, and other rows are found by their
 fingerprints."""
 

@@ -189,7 +189,7 @@ def unfinished(root: Path, overrides: list[str]) -> Path:
         "overrides": overrides,
     }
     run = RunWriter(root, about)
-    run.save_text("model.yaml", job.model.model_yaml)
+    run.save_text("model.yaml", job.model_yaml)
     saved(root, 1, 2)
     run.fail("stopped")
     return root
@@ -202,7 +202,7 @@ def faults(refusal: pytest.ExceptionInfo[ConfigError]) -> list[str]:
 def test_the_plan_is_what_the_run_recorded(interrupted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     job, again = plan(compose(SPEC)), plan_again(interrupted, ["resume=outputs/first"])
     assert (again.name, again.train, again.data, again.others) == (job.name, job.train, job.data, job.others)
-    assert again.graph.hash == job.graph.hash and again.model.model_yaml == job.model.model_yaml
+    assert again.graph.hash == job.graph.hash and again.model_yaml == job.model_yaml
     longer = plan_again(interrupted, ["resume=outputs/first", "train.epochs=12", "train.checkpoint.seconds=1"])
     assert longer.train.epochs == 12
 

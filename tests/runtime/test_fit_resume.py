@@ -153,7 +153,7 @@ layers:
 CASES = {
     "float16": ("images", "mixed_float16", {"op": "Adam", "learning_rate": 0.01}),
     "bfloat16": ("waves", "mixed_bfloat16", {"op": "SGD", "momentum": 0.9, "gradient_accumulation_steps": 3}),
-    "float64": ("waves", "float64", {"op": "Nadam", "use_ema": True, "ema_overwrite_frequency": 5}),
+    "float64": ("waves", "float64", {"op": "Nadam"}),
 }
 
 

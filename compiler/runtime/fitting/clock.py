@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
 
@@ -19,3 +20,8 @@ class Clock:
         seconds, self._last = now - self._last, now
         self.timings[phase] = self.timings.get(phase, 0.0) + seconds
         return seconds
+
+    def add(self, earlier: Mapping[str, float]) -> None:
+        """Count what an earlier process took, too."""
+        for phase, seconds in earlier.items():
+            self.timings[phase] = self.timings.get(phase, 0.0) + seconds

@@ -91,7 +91,7 @@ class Training:
         variables.write(self.steps.variables(), arrays)
         self.state = self.state.from_json(checkpoint.state["training"], self.train)
         self.best_weights = best if self.state.best_epoch else None
-        self.clock.timings.update(checkpoint.state["timings"])
+        self.clock.add(checkpoint.state["timings"])
         self._tell_what_is_kept()
 
     def run(self, progress: Progress) -> None:
@@ -184,11 +184,9 @@ class Training:
     def _tell_what_is_kept(self) -> None:
         epoch, step = len(self.state.history) + 1, self.state.step
         where = f"epoch {epoch}, step {step} of {self.count}" if step else f"the end of epoch {epoch - 1}"
-        assert self.checkpoints is not None, "what is kept is kept in checkpoints"
-        self.signals.kept = (
-            f"kept up to {where}",
-            f"python train.py resume={self.checkpoints.root} goes on from there",
-        )
+        if self.checkpoints:
+            hint = f"python train.py resume={self.checkpoints.root} goes on from there"
+            self.signals.kept = (f"the training is kept up to {where}", hint)
 
     def _save_history(self) -> None:
         self.out.save("history.csv", lambda path: write_csv(path, self.state.history))

@@ -7,6 +7,7 @@ https://keras.io/api/random/seed_generator/
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -41,7 +42,8 @@ def named(model: Any, optimizer: Any, measures: Iterable[Any], more: Iterable[An
         for i, variable in enumerate(variables):
             if id(variable) not in seen:
                 seen.add(id(variable))
-                names[f"{owner}.{i:04d}.{variable.name}"] = variable
+                plain = re.sub(r"_\d+$", "", variable.name)  # Keras counts what has no name over the whole process
+                names[f"{owner}.{i:04d}.{plain}"] = variable
     return names
 
 
