@@ -114,14 +114,21 @@ def test_digits_as_shipped_are_resized() -> None:
     np.testing.assert_allclose(np.asarray(data.val.x), resized(images, (32, 32)) / 16, atol=1e-7)
 
 
+UNSET = {
+    **{name: ["'path'", "'input_shape'", "'classes'"] for name in ("images", "npy", "npz")},
+    **dict.fromkeys(("csv", "parquet"), ("'target'",)),
+    "tfrecord": ["'path'", "'features'", "'input_shape'", "'classes'"],
+    "tfds": ["'name'", "'input_shape'", "'classes'"],
+}
+
+
 @pytest.mark.parametrize("name", sorted(SOURCES))
 def test_shipped_configurations_are_valid(name: str) -> None:
     diagnostics = Diagnostics()
     tree = settled_section(section((CONF / f"{name}.yaml").read_text("utf-8")), diagnostics)
     if tree is not None:
         read_data(tree, diagnostics)
-    unset = ["'path'", "'input_shape'", "'classes'"] if name in ("images", "npy", "npz") else []
-    unset = ["'target'"] if name in ("csv", "parquet") else unset
+    unset = UNSET.get(name, [])
     assert sorted(fault.message.split()[0] for fault in diagnostics.faults) == sorted(unset)
 
 

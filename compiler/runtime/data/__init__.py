@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from compiler.runtime.data import cifar10, digits, fashion_mnist, image_folder, npy, npz, tables
+from compiler.runtime.data import cifar10, digits, fashion_mnist, image_folder, npy, npz, tables, tfds, tfrecord
 from compiler.runtime.data.source import SOURCES, DataSettings, read_data
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ __all__ = [
     "npz",
     "read_data",
     "tables",
+    "tfds",
+    "tfrecord",
 ]
 
 

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
 
-from compiler.errors import Diagnostics, did_you_mean, shown
+from compiler.errors import Diagnostics, Place, did_you_mean, shown
 from compiler.settings import (
     Annotation,
     InvalidSettings,
@@ -117,8 +117,11 @@ class Blame:
     diagnostics: Diagnostics
 
     def __call__(self, code: str, message: str, *path: str, hint: str | None = None) -> None:
-        place, _ = at(self.section, path)
-        self.diagnostics.report(code, message, place, hint=hint)
+        self.diagnostics.report(code, message, self.place(*path), hint=hint)
+
+    def place(self, *path: str) -> Place:
+        """Where the value at `path` was written."""
+        return at(self.section, path)[0]
 
 
 _SHAPE = {"type": "array", "items": {"type": "integer", "minimum": 1}}
