@@ -9,6 +9,7 @@ from pathlib import Path
 from compiler.commands.plugins import add_config, plugins_of
 from compiler.commands.text import Commands, Report, add_passes, as_json, pairs, place_of, whole
 from compiler.errors import ConfigError, Fault, did_you_mean
+from compiler.errors import as_json as fault_as_json
 
 _SPLITS = ("test", "val", "train")
 
@@ -46,11 +47,13 @@ def _predict(args: argparse.Namespace, report: Report) -> str:
     plugins_of(args)
     run = read_run(Path(given["run"]))
     not_of_the_run(path, run, place)
+    warnings: list[Fault] = []
+    warn: Report = warnings.extend if args.json else report
     from compiler.runtime.serving.predict import predict
 
-    rows = predict(run, given["input"], place_of("input", given), path, _ignored if args.json else report, batch_size)
+    rows = predict(run, given["input"], place_of("input", given), path, warn, batch_size)
     if args.json:
-        return as_json({"rows": rows, "path": str(path)})
+        return as_json({"rows": rows, "path": str(path), "faults": [fault_as_json(fault) for fault in warnings]})
     return f"{rows:,} rows\n{path}\n"
 
 
@@ -73,10 +76,11 @@ def _evaluate(args: argparse.Namespace, report: Report) -> str:
     from compiler.runtime.serving.report import as_data
     from compiler.runtime.serving.report import report as report_of
 
-    kept = preprocessing_of(run)
+    kept, warnings = preprocessing_of(run), list[Fault]()
+    warn: Report = warnings.extend if args.json else report
     if "input" in given:
         place = place_of("input", given)
-        rows = kept.new_rows(given["input"], place, _ignored if args.json else report, labels=True)
+        rows = kept.new_rows(given["input"], place, warn, labels=True)
         require_classes(rows.class_names, kept, place)
         x, y, origin = rows.x, rows.y, f"{len(rows):,} rows of {given['input']}"
     else:
@@ -84,7 +88,9 @@ def _evaluate(args: argparse.Namespace, report: Report) -> str:
         x, y, origin = part.x, part.y, f"{len(part):,} rows, the run's split '{split}'"
     assert y is not None, "labels were asked for"
     found = evaluate(run, kept, x, y, origin, batch_size)
-    return as_json(as_data(found)) if args.json else report_of(found)
+    if args.json:
+        return as_json({**as_data(found), "faults": [fault_as_json(fault) for fault in warnings]})
+    return report_of(found)
 
 
 def _export(args: argparse.Namespace, report: Report) -> str:
@@ -110,7 +116,3 @@ def _export(args: argparse.Namespace, report: Report) -> str:
         f"{done.layers[0]} layers became {done.layers[1]}; outputs differ by {done.difference:.1e} at most "
         f"on {done.rows} (the largest is {done.largest:.2g})\n{path}\n"
     )
-
-
-def _ignored(faults: object) -> None:
-    """Warnings have no place in a result for programs."""

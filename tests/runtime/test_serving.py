@@ -79,7 +79,7 @@ def test_predictions_are_the_runs_own(here: Path, capsys: pytest.CaptureFixture[
 
     np.save("x.npy", DIGITS.images)
     command("predict run=mlp input=x.npy output=p.npz batch_size=7 --json")
-    assert json.loads(capsys.readouterr().out) == {"rows": 1797, "path": "p.npz"}
+    assert json.loads(capsys.readouterr().out) == {"rows": 1797, "path": "p.npz", "faults": []}
     with np.load("p.npz") as arrays:
         np.testing.assert_allclose(arrays["predictions"], found, atol=1e-6)
         assert arrays["classes"].tolist() == [str(digit) for digit in range(10)]

@@ -267,6 +267,11 @@ class DataSettings(Settings):
         """Declared shapes by input; a single one has the name ""."""
         return self.input_shape if isinstance(self.input_shape, dict) else {"": self.input_shape}
 
+    @property
+    def target_names(self) -> tuple[str, ...]:
+        """What the targets of a regression are called; empty where they have no names."""
+        return ()
+
     def keeps(self, nbytes: int) -> bool:
         """Whether data of so many bytes are kept in memory: as `memory` says, else by what is available."""
         from compiler.runtime.data.memory import fits  # not for `check`

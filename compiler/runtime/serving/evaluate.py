@@ -29,6 +29,7 @@ class Evaluated:
         metrics: the loss and what the training measured besides.
         y: class numbers (N,), labels (N, K) of 0 and 1, or targets (N, K).
         predictions: probabilities (N, C), or of labels (N, K), or values (N, K).
+        names: of their columns: classes, labels, or targets where these have names.
     """
 
     task: Task
@@ -36,7 +37,7 @@ class Evaluated:
     metrics: Mapping[str, float]
     y: NDArray[Any]
     predictions: NDArray[np.float32]
-    class_names: tuple[str, ...]
+    names: tuple[str, ...]
 
 
 def evaluate(
@@ -53,7 +54,7 @@ def evaluate(
     """
     metrics, predictions = _measured(run, kept.task, x, y, batch_size)
     shaped = y.reshape(predictions.shape) if kept.task == "regression" else y
-    return Evaluated(kept.task, origin, metrics, shaped, predictions, kept.class_names)
+    return Evaluated(kept.task, origin, metrics, shaped, predictions, kept.names)
 
 
 def require_classes(found: tuple[str, ...] | None, kept: Preprocessing, place: Place) -> None:

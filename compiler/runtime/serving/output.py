@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from compiler.errors import ConfigError, Fault, Place
@@ -31,6 +32,8 @@ def output_file(text: str, inputs: str, place: Place) -> Path:
         reason = "it is a folder"
     elif not path.parent.is_dir():
         reason = f"there is no folder '{path.parent}'"
+    elif not os.access(path.parent, os.W_OK):
+        reason = "its folder is not writable"
     elif path.exists() and path.resolve() == user_path(inputs).resolve():
         reason = "the rows are read from it"
     if reason:

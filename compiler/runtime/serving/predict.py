@@ -32,7 +32,7 @@ def predict(run: Run, source: str, place: Place, path: Path, report: Report, bat
     kept = preprocessing_of(run)
     rows = kept.new_rows(source, place, report, labels=False)
     said = predictor(run, batch_size)(rows.x)
-    predicted = Predicted(kept.task, rows.ids, said, kept.class_names)
+    predicted = Predicted(kept.task, rows.ids, said, kept.names)
     with reported(f"write '{path}'", "E006"):
         save(path.parent, path.name, partial(WRITERS[path.suffix], predicted))
     return len(rows)

@@ -40,6 +40,11 @@ class Preprocessing:
     class_names: tuple[str, ...]
     fitted: Mapping[str, Any]
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the columns of the predictions are called: classes, labels, or targets where these have names."""
+        return self.settings.target_names if self.task == "regression" else self.class_names
+
     def new_rows(self, path: str, place: Place, report: Report, *, labels: bool) -> NewRows:
         """The rows of a file or folder, prepared as in the training.
 

@@ -17,13 +17,13 @@ def report(found: Evaluated) -> str:
     """The report as text."""
     head = f"{'  '.join(f'{name} {value:.4f}' for name, value in found.metrics.items())}  ({found.origin})\n"
     if found.task == "regression":
-        return f"{head}\n{_targets_text(_targets(found))}"
+        return f"{head}\n{_targets_text(_targets(found), found.names)}"
     from sklearn import metrics
 
     text: Any = metrics.classification_report(*_pair(found), **_named(found), digits=4)
-    if found.task == "multilabel" or len(found.class_names) > MOST_CLASSES:
+    if found.task == "multilabel" or len(found.names) > MOST_CLASSES:
         return f"{head}\n{text}"
-    matrix = _matrix_text(_confusion(found), found.class_names)
+    matrix = _matrix_text(_confusion(found), found.names)
     return f"{head}\n{text}\nrows: what is right, columns: what was said\n{matrix}"
 
 
@@ -31,10 +31,10 @@ def as_data(found: Evaluated) -> dict[str, Any]:
     """The same for programs."""
     data: dict[str, Any] = {"rows": len(found.y), "origin": found.origin, "metrics": dict(found.metrics)}
     if found.task == "regression":
-        return {**data, "targets": _targets(found)}
+        return {**data, "targets": _targets(found), "names": list(found.names)}
     from sklearn import metrics
 
-    data["classes"] = list(found.class_names)
+    data["classes"] = list(found.names)
     data["report"] = metrics.classification_report(*_pair(found), **_named(found), output_dict=True)
     return data if found.task == "multilabel" else {**data, "confusion_matrix": _confusion(found).tolist()}
 
@@ -47,14 +47,14 @@ def _pair(found: Evaluated) -> tuple[NDArray[Any], NDArray[Any]]:
 
 
 def _named(found: Evaluated) -> dict[str, Any]:
-    names = found.class_names
+    names = found.names
     return {"labels": range(len(names)), "target_names": names, "zero_division": 0}
 
 
 def _confusion(found: Evaluated) -> NDArray[np.int64]:
     from sklearn import metrics
 
-    return cast(Any, metrics).confusion_matrix(*_pair(found), labels=range(len(found.class_names)))
+    return cast(Any, metrics).confusion_matrix(*_pair(found), labels=range(len(found.names)))
 
 
 def _targets(found: Evaluated) -> list[dict[str, float]]:
@@ -71,11 +71,13 @@ def _targets(found: Evaluated) -> list[dict[str, float]]:
     ]
 
 
-def _targets_text(targets: list[dict[str, float]]) -> str:
-    lines = [f"{'target':>8} {'rmse':>12} {'mae':>12} {'r2':>12}"]
-    for number, scores in enumerate(targets):
+def _targets_text(targets: list[dict[str, float]], names: tuple[str, ...]) -> str:
+    called = names or tuple(str(number) for number in range(len(targets)))
+    side = max(map(len, ("target", *called)))
+    lines = [f"{'target':>{side}} {'rmse':>12} {'mae':>12} {'r2':>12}"]
+    for name, scores in zip(called, targets, strict=True):
         values = " ".join(f"{scores[key]:12.5g}" if key in scores else " " * 12 for key in ("rmse", "mae", "r2"))
-        lines.append(f"{number:>8} {values}".rstrip())
+        lines.append(f"{name:>{side}} {values}".rstrip())
     return "\n".join(lines) + "\n"
 
 

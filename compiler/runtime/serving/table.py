@@ -23,25 +23,27 @@ class Predicted:
     Attributes:
         ids: what the rows are called, (N,).
         predictions: float32 (N, C) probabilities of classes, (N, K) of labels, or (N, K) values.
-        class_names: of the columns; empty for regression.
+        names: of the columns: classes, labels, or targets where these have names.
     """
 
     task: Task
     ids: NDArray[Any]
     predictions: NDArray[np.float32]
-    class_names: tuple[str, ...]
+    names: tuple[str, ...]
 
     @property
     def columns(self) -> dict[str, NDArray[Any]]:
-        """By name: `row`, `class` where there is one, then `p.NAME` each, or `value`, or `value.0`, `value.1`, ...."""
+        """By name: `row`, `class` where there is one, `p.NAME`; for regression `value.NAME`, `value.0` or `value`."""
         values = self.predictions.T
-        if self.task == "regression":
-            names = ["value"] if len(values) == 1 else [f"value.{i}" for i in range(len(values))]
+        if self.task != "regression":
+            names = [f"p.{name}" for name in self.names]
+        elif self.names or len(values) > 1:
+            names = [f"value.{name}" for name in self.names or range(len(values))]
         else:
-            names = [f"p.{name}" for name in self.class_names]
+            names = ["value"]
         likeliest: dict[str, NDArray[Any]] = {}
         if self.task in ("multiclass", "binary"):
-            likeliest["class"] = np.asarray(self.class_names)[self.predictions.argmax(axis=1)]
+            likeliest["class"] = np.asarray(self.names)[self.predictions.argmax(axis=1)]
         return {"row": self.ids, **likeliest, **dict(zip(names, values, strict=True))}
 
 
@@ -60,10 +62,10 @@ def _text(values: NDArray[Any]) -> Sequence[Any]:
 
 
 def write_npz(predicted: Predicted, path: Path) -> None:
-    """`predictions` (N, C) or (N, K), `rows` (N,), and `classes` where there are any."""
+    """`predictions` (N, C) or (N, K), `rows` (N,), and the names of the columns: `classes`, or `targets`."""
     arrays: dict[str, Any] = {"predictions": predicted.predictions, "rows": predicted.ids}
-    if predicted.class_names:
-        arrays["classes"] = np.asarray(predicted.class_names)
+    if predicted.names:
+        arrays["targets" if predicted.task == "regression" else "classes"] = np.asarray(predicted.names)
     np.savez(path, allow_pickle=False, **arrays)
 
 

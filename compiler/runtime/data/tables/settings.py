@@ -87,6 +87,10 @@ class TableSettings(DataSettings):
         return Usual(**{name: getattr(self, name) for name in Usual.model_fields})
 
     @property
+    def target_names(self) -> tuple[str, ...]:
+        return tuple(self.target)
+
+    @property
     def files(self) -> dict[str, tuple[str, str]]:
         """(key, path) of each file by the part that it holds."""
         if self.path is not None:
