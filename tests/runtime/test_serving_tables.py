@@ -54,7 +54,7 @@ def predicted(path: Path) -> tuple[list[str], list[str], np.ndarray]:
     return header, [line[0] for line in lines], np.array([[np.float32(text) for text in line[2:]] for line in lines])
 
 
-@pytest.mark.parametrize("words", [["model=wide_deep", "train.epochs=2"]], ids=["wide_deep"])
+@pytest.mark.parametrize("words", [["model=wide_deep", "train.epochs=2"], ["model=gbdt"]], ids=["wide_deep", "gbdt"])
 def test_the_raw_table_gives_the_runs_own_predictions(
     words: list[str], wine: Path, own_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.errors import ConfigError, Fault, Place
+from compiler.runtime.checks import measured
 from compiler.runtime.quiet import quiet
 from compiler.runtime.run import Run
-from compiler.runtime.run.files import refused
+from compiler.runtime.serving.predictor import predictor
 from compiler.runtime.serving.preprocessing import Preprocessing
+from compiler.runtime.serving.trained import settings_of
 from compiler.runtime.training import Task
 
 if TYPE_CHECKING:
@@ -76,4 +78,7 @@ def _measured(
             from compiler.runtime.serving.network import Network
 
             return Network(run, batch_size).evaluate(x, y)
-    raise refused(f"the run '{run.root}' holds nothing that can be asked: its kind is {run.record.get('kind')!r}")
+    from compiler.runtime.estimators.measures import measure
+
+    predictions = predictor(run)(x)
+    return measure(predictions, y, task, measured(settings_of(run), task)), predictions
