@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import keras
@@ -16,6 +17,7 @@ from compiler.runtime.fitting.clock import Clock
 from compiler.runtime.fitting.health import Health
 from compiler.runtime.fitting.outcome import Outcome
 from compiler.runtime.fitting.progress import Progress, Silent
+from compiler.runtime.fitting.replicas import Replicas
 from compiler.runtime.fitting.steps import Steps
 from compiler.runtime.fitting.training import Diverged, Training, Writer
 from compiler.runtime.fitting.variables import with_global_seed
@@ -24,6 +26,7 @@ from compiler.runtime.initial.fill import fill
 from compiler.runtime.run import Checkpoint, Checkpoints
 from compiler.runtime.signals import Signals
 from compiler.runtime.training import TrainSettings, Unsuitable, head_of, objective
+from compiler.runtime.training.strategies import Single
 from compiler.targets.keras import build
 
 __all__ = ["Diverged", "Outcome", "fit"]
@@ -70,16 +73,22 @@ def fit(
         goal = objective(head_of(graph), train.loss, data.task)
     except Unsuitable as fault:
         raise ConfigError([Fault(fault.code, str(fault), hint=fault.hint)]) from None
-    model = build(graph)
+    replicas = None if isinstance(train.strategy, Single) else Replicas(train.strategy)
+    with replicas.scope() if replicas else nullcontext():
+        model: Any = build(graph)
     with_global_seed()  # a step that draws without a seed of its own must not be the first to ask for it
     began = checkpoint.state["initial"] if checkpoint else fill(model, graph, initial) if initial else None
     _require_output(model, data)
-    steps = Steps(model, goal, metrics, train.updating, graph.precision, train.batch_size, train.feed, train.lowerings)
+    steps = Steps(
+        model, goal, metrics, train.updating, graph.precision, train.batch_size, train.feed, train.lowerings, replicas
+    )
     clock.lap("build")
     health = Health(graph, train, data, steps) if train.health else None
     training = Training(train, data, steps, metrics, out, clock, checkpoints, signals, {"initial": began}, health)
     if checkpoint:
         training.resume(checkpoint)
+    if replicas:
+        replicas.differ([seed for layer in model._flatten_layers() for seed in layer._seed_generators])
     try:
         training.run(progress)
     except Diverged:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from compiler.runtime.fitting.feed import Inputs, Where, feed_of
 from compiler.runtime.fitting.lowerings import lowered
 from compiler.runtime.fitting.measures import measure
+from compiler.runtime.fitting.replicas import Replicas
 from compiler.runtime.fitting.scores import predictions, scores_of
 from compiler.runtime.fitting.updates import fuse
 from compiler.runtime.fitting.variables import named
@@ -66,6 +67,7 @@ class Steps:
         batch_size: rows of a step.
         feed: where the training rows are.
         lowerings: whether layers are computed in a faster way where there is one.
+        replicas: the devices that share a step; None for one.
     """
 
     def __init__(
@@ -78,16 +80,21 @@ class Steps:
         batch_size: int,
         feed: Where = "auto",
         lowerings: bool = True,
+        replicas: Replicas | None = None,
     ) -> None:
         self.model, self.objective, self.batch_size = model, objective, batch_size
         self.feed: Where = feed
-        self._lowerings = lowerings
-        inner = getattr(keras.optimizers, type(optimizer).__name__)(**optimizer.arguments())
+        self._lowerings, self.replicas = lowerings, replicas
+        with replicas.scope() if replicas else nullcontext():
+            inner = getattr(keras.optimizers, type(optimizer).__name__)(**optimizer.arguments())
+            # gradients vanish in float16 unless the loss is scaled up
+            self.optimizer = keras.optimizers.LossScaleOptimizer(inner) if precision == "mixed_float16" else inner
+            self.optimizer.build(model.trainable_variables)  # its variables cannot be made inside TensorFlow's loop
         self._learning_rate = inner.learning_rate
-        # gradients vanish in float16 unless the loss is scaled up
-        self.optimizer = keras.optimizers.LossScaleOptimizer(inner) if precision == "mixed_float16" else inner
-        self.optimizer.build(model.trainable_variables)  # its variables cannot be made inside TensorFlow's loop
-        fuse(inner)
+        if replicas:
+            replicas.prepare(inner)
+        else:
+            fuse(inner)
         dtype = "float64" if precision == "float64" else "float32"
         self._loss = getattr(keras.losses, type(objective.loss).__name__)(**objective.loss.arguments(), dtype=dtype)
         self._mean_loss = keras.metrics.Mean(name="loss")
@@ -113,7 +120,8 @@ class Steps:
         def run(source: Any, rates: Any, first: Any, last: Any) -> tuple[Any, Any]:
             def step(i: Any, _: Any) -> tuple[Any, Any]:
                 self._learning_rate.assign(rates[i])
-                loss = self._update(*feed.batch(source, i))
+                batch = feed.batch(source, i)
+                loss = self.replicas.step(self._update, batch) if self.replicas else self._update(1.0, *batch)
                 return i + 1, tf.where(tf.math.is_finite(loss), NEVER, i)
 
             # one step at a time: the next one needs this one's weights
@@ -136,6 +144,12 @@ class Steps:
         they are first used.
         """
         return named(self.model, self.optimizer, (self._mean_loss, *self._metrics.values()))
+
+    def trained(self) -> dict[str, float]:
+        """Loss and metrics of the epoch's steps, of all processes."""
+        if self.replicas:
+            self.replicas.share([v for m in (self._mean_loss, *self._metrics.values()) for v in m.variables])
+        return self.results()
 
     def results(self) -> dict[str, float]:
         """Loss and metrics since `reset`."""
@@ -165,17 +179,27 @@ class Steps:
         scores = np.concatenate(found).astype(np.float32)
         return self.results(), predictions(scores, self.objective)
 
-    def _update(self, x: Any, y: Any, weights: Any = None) -> Any:
-        """One step on one batch; its loss."""
+    def _update(self, part: Any, x: Any, y: Any, weights: Any = None) -> Any:
+        """One step on one batch, or on a replica's share of it; what the loss of these rows is of the batch's."""
         variables: list[Any] = self.model.trainable_variables
         with tf.GradientTape() as tape:
             output = self._output(x, training=True)
             loss = self._total_loss(y, output, weights)
-            scaled: Any = self.optimizer.scale_loss(loss)
+            own = loss * tf.cast(part, loss.dtype) if self.replicas else loss
+            scaled: Any = self.optimizer.scale_loss(own)
         if variables:
-            self.optimizer.apply(tape.gradient(scaled, variables), variables)
-        self._record(loss, y, self._scores(output))
-        return loss
+            gradients = tape.gradient(scaled, variables)
+            self.optimizer.apply(self.replicas.summed(gradients) if self.replicas else gradients, variables)
+        scores = self._scores(output)
+        if self.replicas:
+            tf.cond(part > 0, lambda: self._recorded(loss, y, scores), lambda: 0)
+        else:
+            self._record(loss, y, scores)
+        return own
+
+    def _recorded(self, *measured: Any) -> int:
+        self._record(*measured)
+        return 0
 
     def _measure(self, x: Any, y: Any) -> Any:
         output = self._output(x, training=False)
@@ -192,6 +216,8 @@ class Steps:
         if self.objective.one_hot:
             y = tf.one_hot(y, output.shape[-1])
         loss = self._loss(y, output, sample_weight=weights)
+        if (replicas := tf.distribute.get_strategy().num_replicas_in_sync) > 1:
+            loss *= replicas  # Keras divides by their number, as if shares were equal
         return tf.add_n([loss, *(tf.cast(added, loss.dtype) for added in self.model.losses)])
 
     def _scores(self, output: Any) -> Any:

@@ -69,7 +69,7 @@ class Training:
         self.train, self.data, self.steps, self.out, self.clock = train, data, steps, out, clock
         self.checkpoints, self.signals, self.about, self.health = checkpoints, signals, about, health
         self.state = State.first(train, metrics)
-        self.pace = Pace(train.steps_per_execution)
+        self.pace = Pace(train.steps_per_execution or train.strategy.steps)
         self.best_weights: list[NDArray[Any]] | None = None
         self.count = math.ceil(len(data.train) / train.batch_size)
         if checkpoints is None:
@@ -163,7 +163,7 @@ class Training:
             progress.step(epoch + 1, last)
             self.state = replace(self.state, step=last, seconds=self.state.seconds + self.clock.lap("fit"))
             self._pause()
-        self.state = replace(self.state, trained=self.steps.results())
+        self.state = replace(self.state, trained=self.steps.trained())
 
     def _pause(self) -> None:
         """Between two calls: make a checkpoint when it is time, or when a signal asks to stop; then do stop."""

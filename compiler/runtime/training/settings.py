@@ -16,6 +16,7 @@ from compiler.runtime.training.monitors import Best, EarlyStopping, ReduceOnPlat
 from compiler.runtime.training.named import chosen, named, named_schema, record, several, within
 from compiler.runtime.training.optimizers import Adam, Optimizer
 from compiler.runtime.training.schedules import Cosine, Schedule
+from compiler.runtime.training.strategies import Single, Strategy
 from compiler.runtime.training.threads import Threads
 from compiler.settings import (
     Annotation,
@@ -116,6 +117,7 @@ class TrainSettings(Settings):
         steps_per_execution: how many steps one call of TensorFlow does; null measures. It changes no result.
         accumulate_steps: the batches whose gradients are averaged for one update.
         lowerings: whether layers are computed in a faster way, equal but for rounding, where there is one.
+        strategy: on how many devices.
         threads: how many TensorFlow computes with.
         health: whether a network that does not learn is looked into after the first epoch.
         loggers: told of the epochs, besides `history.csv`.
@@ -140,15 +142,23 @@ class TrainSettings(Settings):
     steps_per_execution: MaybePositiveInt = None
     accumulate_steps: PositiveInt = 1
     lowerings: Bool = True
+    strategy: Annotated[Strategy, named(Strategy)] = Single()
     threads: Annotated[Threads, record(Threads)] = Threads()
     health: Bool = True
     loggers: Annotated[tuple[Logger, ...], several(Logger)] = ()
 
     @model_validator(mode="after")
-    def _one_accumulation(self) -> Self:
+    def _go_together(self) -> Self:
         if self.accumulate_steps > 1 and self.optimizer.gradient_accumulation_steps:
             message = "only one of 'accumulate_steps' and the optimizer's 'gradient_accumulation_steps' can be set"
             raise field_error("E107", message)
+        if not isinstance(self.strategy, Single):
+            whole = self.optimizer.gradient_accumulation_steps or self.accumulate_steps
+            if whole > 1 or self.precision == "mixed_float16":
+                what = "accumulated gradients" if whole > 1 else "mixed_float16"
+                raise field_error(
+                    "E107", f"'strategy' does not go with {what}", "strategy: none, or a larger batch_size"
+                )
         return self
 
     @property
