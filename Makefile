@@ -43,6 +43,7 @@ format: $(READY)
 campaigns: compiled
 	$(BIN)/python -m tests.campaigns.mutations --cases 10000 --seed 0
 	$(BIN)/python -m tests.campaigns.kill --kills 50 --seed 0
+	$(BIN)/python -m tests.campaigns.resume --runs 100 --seed 0
 	$(BIN)/python -m tests.campaigns.foreign --flips 300 --seed 0
 
 bench: compiled

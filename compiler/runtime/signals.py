@@ -63,9 +63,7 @@ class Signals:
     @contextmanager
     def let_in(self) -> Iterator[None]:
         """Within `held()`: let a signal break this off, and go on behind it. What it breaks off must change nothing."""
-        if self.received is not None:
-            return
-        self._held = False
+        self._held = self.received is not None  # one that came before is looked at behind it
         try:
             yield
         except _AtOnce:

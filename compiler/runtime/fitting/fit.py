@@ -59,7 +59,7 @@ def fit(
     Raises:
         Diverged: E802; the best weights so far are saved as `model.keras`.
         Interrupted: E807, a signal stopped it.
-        ConfigError: E801, Keras refuses a layer; E602 to E604, model, loss and data do not go together; E901 to
+        ConfigError: E801, Keras refuses a layer, or `train.deterministic` an operation; E602 to E604, model, loss and data do not go together; E901 to
             E904, the initial weights are not what they were when they were checked.
     """
     clock = Clock()
@@ -96,6 +96,11 @@ def fit(
         if checkpoints:  # they lead to the same end
             checkpoints.remove()
         raise
+    except tf.errors.UnimplementedError as error:
+        if not train.deterministic:
+            raise
+        message = f"an operation of the model has no deterministic form: {str(error.message).splitlines()[0]}"
+        raise ConfigError([Fault("E801", message, hint="train.deterministic=false")]) from error
     finally:
         progress.close()
     training.save_best()

@@ -106,6 +106,8 @@ class Training:
         advance = self.steps.epoch(rows.x, rows.y, weights)
         if self.state.history:
             self._save_history()
+        elif self.checkpoints and not self.state.step:
+            self.signals.kept = ("it was too short for a checkpoint", "start it again")
         progress.begin(self.train.epochs, self.count, self.state.history)
         with self.signals.held():
             while not self.state.stopped:
