@@ -59,8 +59,8 @@ def fit(
     Raises:
         Diverged: E802; the best weights so far are saved as `model.keras`.
         Interrupted: E807, a signal stopped it.
-        ConfigError: E801, Keras refuses a layer, or `train.deterministic` an operation; E602 to E604, model, loss and data do not go together; E901 to
-            E904, the initial weights are not what they were when they were checked.
+        ConfigError: E801, Keras refuses a layer, or `train.deterministic` an operation; E602 to E604, model, loss and
+            data do not go together; E901 to E904, the initial weights are not what they were when they were checked.
     """
     clock = Clock()
     progress = progress or Silent()
