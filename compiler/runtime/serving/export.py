@@ -28,7 +28,7 @@ from compiler.runtime.run.files import refused, reported
 from compiler.runtime.serving import keras_file, onnx, saved_model, tflite
 from compiler.runtime.serving.network import network_of
 from compiler.runtime.serving.sample import Sample, sample
-from compiler.runtime.serving.signature import Ask, called, signature_of
+from compiler.runtime.serving.signature import Ask, asking, signature_of
 from compiler.targets.keras import build, first_line
 from compiler.targets.keras_arrays import set_weights, weights_of
 
@@ -94,9 +94,11 @@ def export(
     model = build(found)
     set_weights(model, arrays)
     asked, signature = sample(run, graph, rows), signature_of(found)
-    wanted = _outputs(_asking(own), own, asked)
+    wanted = _outputs(asking(own, signature_of(graph)), own, asked)
     compared = _Compared(run, wanted, asked)
-    compared.require("the passes change what the model", _outputs(_asking(model), model, asked), "--passes none")
+    compared.require(
+        "the passes change what the model", _outputs(asking(model, signature), model, asked), "--passes none"
+    )
     written = MODULES[form]
     with _placed(path) as aside:
         with _expressed(form):
@@ -132,10 +134,6 @@ class _Compared:
 
 def _difference(a: NDArray[Any], b: NDArray[Any]) -> float:
     return float(np.abs(a - b).max()) if a.shape == b.shape else float("inf")
-
-
-def _asking(model: Any) -> Ask:
-    return lambda xs: [np.asarray(output) for output in called(model, xs)]
 
 
 def _outputs(ask: Ask, model: Any, asked: Sample) -> Outputs:

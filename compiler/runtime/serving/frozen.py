@@ -22,7 +22,8 @@ def frozen_graph(run: Run) -> CheckedGraph:
             there; faults of the file itself, such as a layer whose plugin is not loaded.
     """
     if run.record.get("kind") != "keras":
-        raise refused(f"the run '{run.root}' holds no Keras model: its kind is {run.record.get('kind')!r}")
+        message = f"the run '{run.root}' holds no Keras model: its kind is {run.record.get('kind')!r}"
+        raise refused(message, "predict can ask it; its own file is in the run")
     path = run.file(MODEL)
     with reported(f"read '{path}'"):
         source = Source(str(path), path.read_text(encoding="utf-8"))

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
-from compiler.runtime.serving.signature import Ask, Signature, called
+from compiler.runtime.serving.signature import Ask, Signature, asking
 
 
 def write(model: Any, signature: Signature, path: Path) -> None:
@@ -16,5 +15,4 @@ def write(model: Any, signature: Signature, path: Path) -> None:
 
 
 def read(path: Path, signature: Signature) -> Ask:
-    model = keras.saving.load_model(path, compile=False)
-    return lambda xs: [np.asarray(output) for output in called(model, xs)]
+    return asking(keras.saving.load_model(path, compile=False), signature)

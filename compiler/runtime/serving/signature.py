@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
@@ -49,3 +50,14 @@ def function(model: Any, signature: Signature) -> Any:
         return dict(zip(signature.outputs, called(model, xs), strict=True))
 
     return serve
+
+
+def asking(model: Any, signature: Signature) -> Ask:
+    """A Keras model to be asked as an exported one is: traced once for batches of every size."""
+    serve = function(model, signature)
+
+    def ask(xs: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
+        found = serve(*map(tf.convert_to_tensor, xs))
+        return [np.asarray(found[name]) for name in signature.outputs]
+
+    return ask
