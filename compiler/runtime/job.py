@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,8 @@ from compiler.runtime.data.source import SOURCES, DataSettings
 from compiler.runtime.memory import enough_memory
 from compiler.runtime.plan import Network, Plan
 from compiler.runtime.resume import Unfinished
-from compiler.spec.located import plain
+from compiler.runtime.training.strategies import MultiWorker
+from compiler.spec.located import at, plain
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -42,6 +44,13 @@ def run(job: Plan, folder: Path, console: Console, overrides: Sequence[str] = ()
             that cannot be used (E803, E806), memory or disk that run out (E804, E805), a signal (E807), an unfinished
             run in `folder` that is another one (E810).
     """
+    if _follows(job):  # the first worker alone writes the run
+        with TemporaryDirectory() as own:
+            return _run(job, Path(own) / "run", console, overrides)
+    return _run(job, folder, console, overrides)
+
+
+def _run(job: Plan, folder: Path, console: Console, overrides: Sequence[str]) -> Outcome:
     from compiler.runtime.data.load import load
     from compiler.runtime.data.new_rows import ARTEFACT, NAMES, names_text, preprocessing
     from compiler.runtime.fitting.progress import Notes, Together, progress_on
@@ -102,6 +111,16 @@ def run(job: Plan, folder: Path, console: Console, overrides: Sequence[str] = ()
     return outcome
 
 
+def _follows(job: Plan) -> bool:
+    if not isinstance(job.train.strategy, MultiWorker):
+        return False
+    try:
+        return job.train.strategy.follows
+    except ValueError as error:
+        place = at(job.train_section, ("strategy",))[0]
+        raise ConfigError([Fault("E107", str(error), place, hint="see docs/devices.md")]) from None
+
+
 def _there(data: DataSettings) -> bool:
     """Whether what the data name is there: a fault that shows at once is not to wait for an import."""
     path = getattr(data, "path", None)
@@ -114,7 +133,8 @@ def _fit_network(
     from compiler.runtime.fitting.fit import fit
     from compiler.runtime.run import Checkpoints
 
-    often = job.train.checkpoint
+    # processes would have to go on from one checkpoint together
+    often = None if isinstance(job.train.strategy, MultiWorker) else job.train.checkpoint
     checkpoints = Checkpoints(writer.root, often.seconds, often.share) if often else None
     return fit(job.graph, job.train, dataset, writer, progress, job.initial, checkpoints, checkpoint, signals)
 

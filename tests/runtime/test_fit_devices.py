@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.pages import ROOT
@@ -63,3 +67,36 @@ def test_two_devices_train_as_one_does(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr[-4000:]
     assert done.stdout.splitlines()[-1] == "equal"
+
+
+def test_two_processes_train_as_one_does(tmp_path: Path) -> None:
+    """`train.py` three times: alone, and as two workers on loopback, of which the first one writes the run."""
+    with socket.socket() as first, socket.socket() as second:
+        for free in (first, second):
+            free.bind(("127.0.0.1", 0))
+        addresses = [f"127.0.0.1:{free.getsockname()[1]}" for free in (first, second)]
+    (tmp_path / "model.yaml").write_text(
+        "input: ${data.input_shape}\nlayers: [Flatten, {op: Dense, units: 10, activation: softmax}]\n", "utf-8"
+    )
+    overrides = [f"model_file={tmp_path / 'model.yaml'}", "train.epochs=1", "train.batch_size=100", "data.limit=250"]
+    running: list[subprocess.Popen[str]] = []
+    for name, index in (("alone", None), ("chief", 0), ("other", 1)):
+        task = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
+        environment = os.environ if index is None else {**os.environ, "TF_CONFIG": json.dumps(task)}
+        chosen = [*overrides, f"hydra.run.dir={tmp_path / name}"]
+        chosen += [] if index is None else ["train.strategy=multi_worker"]
+        command = [sys.executable, "train.py", *chosen]
+        running.append(
+            subprocess.Popen(
+                command, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            )
+        )
+    said = [process.communicate(timeout=300) for process in running]
+    assert [process.returncode for process in running] == [0, 0, 0], said
+    assert not (tmp_path / "other" / "run.json").exists()
+    alone, chief = (json.loads((tmp_path / name / "run.json").read_text("utf-8")) for name in ("alone", "chief"))
+    for split in ("train", "val", "test"):
+        for key, value in alone["metrics"][split].items():
+            assert chief["metrics"][split][key] == pytest.approx(value, rel=1e-4), (split, key)
+    with np.load(tmp_path / "alone/predictions/test.npz") as a, np.load(tmp_path / "chief/predictions/test.npz") as b:
+        np.testing.assert_allclose(a["predictions"], b["predictions"], rtol=1e-4, atol=1e-5)

@@ -50,9 +50,9 @@ class Replicas:
             # a replica without a row, in a last batch, takes one that weighs nothing
             begin = tf.minimum(first, size - 1)
             share = tf.nest.map_structure(lambda tensor: tensor[begin : tf.maximum(last, begin + 1)], rows)
-            return update(part, *share)
+            return self.summed([update(part, *share)])[0]
 
-        return self.strategy.reduce(tf.distribute.ReduceOp.SUM, self.strategy.run(on_replica, tuple(batch)), axis=None)
+        return self.strategy.experimental_local_results(self.strategy.run(on_replica, tuple(batch)))[0]
 
     def summed(self, tensors: Sequence[Any]) -> list[Any]:
         """Within a replica: the sums of `tensors` over all replicas; None stays None."""
@@ -80,7 +80,7 @@ class Replicas:
 
         @tf.function(autograph=False)
         def sums() -> Any:
-            return self.strategy.run(lambda: self.summed([variable.value for variable in variables]))
+            return self.strategy.run(lambda: self.summed([tf.identity(variable.value) for variable in variables]))
 
         for variable, total in zip(variables, sums(), strict=True):
             variable.assign(total)

@@ -1,5 +1,7 @@
 """On how many devices a model is trained."""
 
+import json
+import os
 from typing import Annotated, ClassVar
 
 from compiler.runtime.training.named import Named
@@ -44,3 +46,15 @@ class MultiWorker(Strategy):
     """One process on each of several machines; the environment variable TF_CONFIG says which they are."""
 
     steps: ClassVar[int | None] = 16
+
+    @property
+    def follows(self) -> bool:
+        """Whether this process is not the first of all, which alone writes the run.
+
+        Raises:
+            ValueError: TF_CONFIG is no JSON of TensorFlow's form.
+        """
+        try:
+            return int(json.loads(os.environ.get("TF_CONFIG") or "{}").get("task", {}).get("index", 0)) > 0
+        except (AttributeError, TypeError, ValueError):
+            raise ValueError(f"TF_CONFIG does not say which worker this is (got {os.environ['TF_CONFIG']!r})") from None
