@@ -19,7 +19,7 @@ from compiler.estimators.base import (
 from compiler.settings import Bool, MaybePositiveNumber, NonNegativeNumber, PositiveInt, PositiveNumber, choice
 
 _STOPPING = "train.early_stopping, on the run's own val split"
-_ROWS = "what the data say of their columns"
+_ROWS = "categories come as columns of their own, one for each"
 
 
 class HistGradientBoostingClassifier(Params):

@@ -109,7 +109,6 @@ def _lightgbm(spec: EstimatorSpec, problem: Problem) -> tuple[Any, tuple[Losses,
         eval_names=["train", "val"],
         eval_metric=metric,
         callbacks=callbacks,
-        categorical_feature=list(problem.categorical) or "auto",
     )
     history = tuple(zip(losses["train"][metric], losses["val"][metric], strict=True))
     best = model.best_iteration_ or len(history)

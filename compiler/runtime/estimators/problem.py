@@ -35,7 +35,6 @@ class Problem:
         threads: how many may work.
         patience: iterations without a better loss on the validation rows that end the fit; None for never.
         min_delta: by how much a loss must be smaller to be better.
-        categorical: columns whose values are numbers of categories.
     """
 
     task: Task
@@ -49,7 +48,6 @@ class Problem:
     threads: int
     patience: int | None = None
     min_delta: float = 0.0
-    categorical: tuple[int, ...] = ()
 
     def columns(self) -> Iterator[Problem]:
         """A problem for each label or target, of two classes or of one value; itself where it is such a one."""
@@ -59,7 +57,9 @@ class Problem:
         task: Task = "regression" if self.task == "regression" else "binary"
         y, y_val = self.y.reshape(len(self.y), -1), self.y_val.reshape(len(self.y_val), -1)
         for i in range(y.shape[1]):
-            yield replace(self, task=task, classes=2 if task == "binary" else 1, y=y[:, i], y_val=y_val[:, i])
+            yield replace(
+                self, task=task, classes=2 if task == "binary" else 1, y=y[:, i].copy(), y_val=y_val[:, i].copy()
+            )
 
 
 class Fitted(Protocol):

@@ -18,7 +18,7 @@ from compiler.runtime.estimators.linear import Linear
 from compiler.runtime.estimators.neighbors import Neighbors
 from compiler.runtime.estimators.plain import FILE, Plain, write
 from compiler.runtime.estimators.problem import Losses, Problem, Table, Values
-from compiler.runtime.estimators.trees import Trees, joined
+from compiler.runtime.estimators.trees import joined
 from compiler.runtime.run import RunWriter
 
 _SURE = 40.0  # log-odds of a label that all training rows have, or none: 1 within float64
@@ -82,7 +82,7 @@ def _boosting(params: Params, problem: Problem) -> PlainFit:
     width = len(fits[0].base)
     trees = [{**tree, "column": tree["column"] + i * width} for i, fit in enumerate(fits) for tree in fit.trees]
     base = np.concatenate([fit.base for fit in fits])
-    plain = _whole(trees, problem.x.shape[1], link, base)
+    plain = joined(trees or [_STUMP], link=link, features=problem.x.shape[1], base=base)
     history = mean_history([fit.history for fit in fits])
 
     def predict(x: Table) -> Values:
@@ -92,14 +92,9 @@ def _boosting(params: Params, problem: Problem) -> PlainFit:
     return PlainFit(plain, predict, history, max(fit.best for fit in fits), any(fit.early for fit in fits))
 
 
-def _whole(trees: list[dict[str, Any]], features: int, link: str, base: NDArray[Any]) -> Trees:
-    """Trees with their sets of categories behind one another."""
-    return joined(trees or [_STUMP], link=link, features=features, base=base)
-
-
 _STUMP: dict[str, Any] = {
     "feature": np.array([-1]), "threshold": np.zeros(1), "left": np.zeros(1), "right": np.zeros(1),
-    "missing_left": np.zeros(1, bool), "value": np.zeros((1, 1)), "category_set": np.array([-1]), "column": 0,
+    "missing_left": np.zeros(1, bool), "value": np.zeros((1, 1)), "column": 0,
 }  # fmt: skip
 """A tree that adds nothing."""
 
@@ -126,7 +121,7 @@ def _boosted(params: Params, problem: Problem) -> _Boosted:
     if problem.patience is not None:
         stopping = {"early_stopping": True, "n_iter_no_change": problem.patience, "tol": problem.min_delta}
         validation = {"X_val": problem.x_val, "y_val": problem.y_val}
-    model = _made(params, random_state=problem.seed, categorical_features=list(problem.categorical) or None, **stopping)
+    model = _made(params, random_state=problem.seed, categorical_features=None, **stopping)
     model.fit(problem.x, problem.y, sample_weight=problem.weights, **validation)
     history = _staged(model, problem)
     ran = len(history)
@@ -174,7 +169,6 @@ def _nodes(tree: Any, column: int) -> dict[str, Any]:
         "right": nodes["right"].astype(np.int64),
         "missing_left": nodes["missing_go_to_left"].astype(bool),
         "value": np.where(leaf, nodes["value"], 0.0)[:, np.newaxis],
-        "category_set": np.full(len(nodes), -1),
         "column": column,
     }
 
@@ -226,7 +220,6 @@ def _grown(tree: Any, model: Any, problem: Problem) -> dict[str, Any]:
         "right": tree.children_right,
         "missing_left": tree.missing_go_to_left.astype(bool),
         "value": value,
-        "category_set": np.full(len(leaf), -1),
     }
 
 
@@ -237,8 +230,8 @@ def _linear(params: Params, problem: Problem) -> PlainFit:
     x = problem.x.astype(np.float64)
     if problem.task == "regression":
         model = _made(params, random_state=problem.seed).fit(x, problem.y.reshape(len(x), -1).astype(np.float64))
-        coefficients, intercept = np.atleast_2d(model.coef_), np.broadcast_to(model.intercept_, len(model.coef_))
-        return _lines("identity", coefficients, intercept)
+        coefficients = np.atleast_2d(model.coef_)
+        return _lines("identity", coefficients, np.broadcast_to(model.intercept_, len(coefficients)))
     found = [_logistic(params, x, one) for one in problem.columns()]
     coefficients = np.concatenate([coefficients for coefficients, _ in found])
     intercept = np.concatenate([intercept for _, intercept in found])

@@ -20,7 +20,6 @@ from compiler.runtime.estimators.problem import Table, Values
 Array = NDArray[Any]
 
 _ROWS = 4096  # that go through a tree at a time: their nodes stay in the cache
-_WORDS = 8  # of 32 bits: a set of the categories 0 to 255
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,9 +37,6 @@ class Trees:
         left, right: (M,), where rows go; always further down.
         missing_left: (M,), whether NaN goes left.
         value: (M, W), of the leaves.
-        category_set: (M,), which of `sets` goes left where the feature is one of categories; -1 elsewhere.
-        sets: (B, 8), bits of categories.
-        known: (features, 8), bits of the categories that the training rows had; others count as missing.
     """
 
     form: ClassVar[str] = "trees"
@@ -56,9 +52,6 @@ class Trees:
     right: Array
     missing_left: Array
     value: Array
-    category_set: Array
-    sets: Array
-    known: Array
 
     def predict(self, x: Table) -> Values:
         """Probabilities or values, (N, ...)."""
@@ -81,25 +74,9 @@ class Trees:
             if not inner.all():
                 moving, here, feature = moving[inner], here[inner], feature[inner]
             values = x[moving, feature]
-            missing = np.isnan(values)
-            left = values <= self.threshold[here]
-            if len(self.sets):
-                left, missing = self._by_category(here, feature, values, left, missing)
-            left = np.where(missing, self.missing_left[here], left)
+            left = np.where(np.isnan(values), self.missing_left[here], values <= self.threshold[here])
             nodes[moving] = np.where(left, self.left[here], self.right[here])
         return nodes
-
-    def _by_category(
-        self, here: Array, feature: Array, values: Array, left: Array, missing: Array
-    ) -> tuple[Array, Array]:
-        sets = self.category_set[here]
-        asked = (sets >= 0) & ~missing
-        codes = np.where(asked & (values >= 0) & (values < 32 * _WORDS), values, 0).astype(np.int64)
-        word, bit = codes // 32, codes % 32
-        inside = (self.sets[np.maximum(sets, 0), word] >> bit.astype(np.uint32)) & 1
-        known = (self.known[feature, word] >> bit.astype(np.uint32)) & 1
-        strange = asked & ((values < 0) | (values >= 32 * _WORDS) | ((inside == 0) & (known == 0)))
-        return np.where(asked, inside == 1, left), missing | strange
 
     def parts(self) -> tuple[dict[str, object], dict[str, Array]]:
         """Plain values and arrays, for `from_parts`."""
@@ -134,14 +111,12 @@ class Trees:
             ]
             whole["children"] = all(after)
             whole["features"] = bool((self.feature < self.features).all())
-            whole["sets"] = bool((self.category_set < len(self.sets)).all())
-            whole["known"] = self.known.shape == (self.features, _WORDS) and self.sets.shape[1:] == (_WORDS,)
         wrong = [name for name, right in whole.items() if not right]
         if wrong:
             raise ValueError(f"the trees' {wrong[0]} do not fit together")
 
 
-_BY_NODE = ("feature", "threshold", "left", "right", "missing_left", "value", "category_set")
+_BY_NODE = ("feature", "threshold", "left", "right", "missing_left", "value")
 _DTYPES = {
     "base": ("float64", 1),
     "roots": ("int64", 1),
@@ -152,9 +127,6 @@ _DTYPES = {
     "right": ("int64", 1),
     "missing_left": ("bool", 1),
     "value": ("float64", 2),
-    "category_set": ("int32", 1),
-    "sets": ("uint32", 2),
-    "known": ("uint32", 2),
 }
 """The arrays, each with its dtype and number of dimensions."""
 
@@ -168,7 +140,7 @@ def joined(trees: list[dict[str, Array]], **fixed: Any) -> Trees:
 
     Args:
         trees: for each the arrays by node, and `column`, its first output column.
-        fixed: `link`, `features`, `base`, and `sets` and `known` where there are categories.
+        fixed: `link`, `features` and `base`.
     """
     sizes = [len(tree["feature"]) for tree in trees]
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)
@@ -177,8 +149,7 @@ def joined(trees: list[dict[str, Array]], **fixed: Any) -> Trees:
     inner = arrays["feature"] >= 0
     for side in ("left", "right"):
         arrays[side] = np.where(inner, arrays[side] + shift, 0)
-    none = np.zeros((0, _WORDS), np.uint32), np.zeros((int(fixed["features"]), _WORDS), np.uint32)
     columns = np.array([int(tree["column"]) for tree in trees])
-    whole = {"sets": none[0], "known": none[1], **fixed, "roots": starts, "columns": columns, **arrays}
+    whole = {**fixed, "roots": starts, "columns": columns, **arrays}
     typed = {name: np.ascontiguousarray(whole[name], dtype=kind) for name, (kind, _) in _DTYPES.items()}
     return Trees(link=fixed["link"], features=int(fixed["features"]), **typed)
