@@ -32,23 +32,25 @@ def size(column: Fitted) -> int:
     return 1 + len(column["categories"]) + column["missing"]
 
 
-def features(table: Table, names: list[str], columns: Mapping[str, Fitted]) -> NDArray[np.float32]:
-    """The features of some columns, float32 (N, F), side by side in the order of `names`.
+def features(
+    table: Table, rows: NDArray[np.int64], names: list[str], columns: Mapping[str, Fitted]
+) -> NDArray[np.float32]:
+    """The features of `rows` of some columns, float32 (len(rows), F), side by side in the order of `names`.
 
     A number is filled where it is missing, then centred and scaled in float64; its indicator is 1 where it was missing.
     A category is one-hot (its categories, then one for rare ones where training had some, then one for holes where it
     had some; a new one is rare, or all zeros), or its code.
     """
-    out = np.zeros((len(table), sum(width(columns[name]) for name in names)), np.float32)
+    out = np.zeros((len(rows), sum(width(columns[name]) for name in names)), np.float32)
     at = 0
     for name in names:
         column = columns[name]
         part = out[:, at : at + width(column)]
         at += width(column)
         if column["type"] == "numeric":
-            _put_numbers(table.numbers(name), column, part)
+            _put_numbers(table.numbers(name)[rows], column, part)
         else:
-            _put_categories(table.columns[name], column, part)
+            _put_categories(table.columns[name].take(rows), column, part)
     return out
 
 
@@ -90,8 +92,8 @@ def encoded(table: Table, rows: NDArray[np.int64], fitted: Mapping[str, Any], la
     columns = fitted["columns"]
     made: dict[str, Input] = {}
     for name, names in fitted["inputs"].items():
-        taken = table.take(np.arange(len(table)), names) if lazy else table.take(rows, names)
-        made[name] = EncodedRows(taken, rows, names, columns) if lazy else features(taken, names, columns)
+        make = EncodedRows if lazy else features
+        made[name] = make(table, rows, names, columns)
     single = made.get("")
     return made if single is None else single
 
@@ -114,4 +116,4 @@ class EncodedRows(LazyRows):
         return (len(self.rows), sum(width(self.columns[name]) for name in self.names))
 
     def __getitem__(self, rows: slice | NDArray[np.int64]) -> NDArray[np.float32]:
-        return features(self.table.take(self.rows[rows]), self.names, self.columns)
+        return features(self.table, self.rows[rows], self.names, self.columns)

@@ -20,7 +20,7 @@ class Parquet(TableSettings, source="parquet"):
     def table(self, path: Path) -> Table:
         import pandas as pd
 
-        from compiler.runtime.data.tables.table import Table, Values, text_column
+        from compiler.runtime.data.tables.table import Table, number_column, text_column
 
         try:
             import pyarrow  # noqa: F401  # pandas asks for it itself, less clearly
@@ -38,8 +38,7 @@ class Parquet(TableSettings, source="parquet"):
                 columns[str(name)] = text_column(column.map({True: "true", False: "false"}), self.na)
             elif pd.api.types.is_numeric_dtype(column.dtype):
                 whole = pd.api.types.is_integer_dtype(column.dtype) and not column.isna().any()
-                content = column.astype("int64" if whole else "float64")
-                columns[str(name)] = Values(content, content.isna().to_numpy(bool))
+                columns[str(name)] = number_column(column.astype("int64" if whole else "float64"))
             else:
                 columns[str(name)] = _texts(column, str(name), self.na)
         return Table(columns)

@@ -192,7 +192,6 @@ def _like(first: Table, table: Table, settings: TableSettings, key: str, blame: 
 
 
 def _part(settings: TableSettings, table: Table, features: Table, target: Target, part: str, blame: Blame) -> TablePart:
-    rows = np.arange(len(table), dtype=np.int64)
     groups = None
     if settings.group is not None:
         numbers = table.numbers(settings.group)
@@ -204,8 +203,8 @@ def _part(settings: TableSettings, table: Table, features: Table, target: Target
         suffix="" if part == "all" else f"_{part}",
         groups=groups,
         ids=None if settings.id is None else _whole_numbers(table, settings.id),
-        table=features.take(rows, features_of(settings, features)),
-        target=table.take(rows, settings.target),
+        table=features.select(features_of(settings, features)),
+        target=table.select(settings.target),
         classes=target.names or (),
     )
 

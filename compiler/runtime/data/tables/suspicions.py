@@ -43,20 +43,21 @@ def suspect(
 def _is_constant(values: Values) -> bool:
     if values.missing.any():
         return False
-    return bool(values.content.nunique() == 1)
+    return bool(np.ptp(values.numbers) == 0 if values.is_numeric else values.content.nunique() == 1)
 
 
 def _equal(train: Table, name: str, target: Table, other: str) -> bool:
     """Whether a feature is the target, or another name for it."""
     ours, theirs = train.columns[name], target.columns[other]
-    numbers = train.numbers(name), target.numbers(other)
-    if all(np.isfinite(values).all() for values in numbers):
-        return bool(np.array_equal(*numbers))
     if ours.missing.any() or theirs.missing.any():
         return False
-    pairs = {*zip(ours.texts().tolist(), theirs.texts().tolist(), strict=True)}
-    kinds = len({left for left, _ in pairs}), len({right for _, right in pairs})
-    return len(pairs) == kinds[0] == kinds[1] and kinds[0] < len(ours)
+    if ours.is_numeric and theirs.is_numeric:
+        return bool(np.array_equal(ours.numbers, theirs.numbers))
+    left, right = ours.texts(), theirs.texts()
+    kinds = left.nunique()
+    if kinds != right.nunique() or kinds == len(left):
+        return False
+    return len({*zip(left.tolist(), right.tolist(), strict=True)}) == kinds
 
 
 def _counts_rows(numbers: NDArray[np.float64]) -> bool:

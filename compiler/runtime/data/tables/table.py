@@ -14,14 +14,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from compiler.runtime.data.dataset import chunks
-
 if TYPE_CHECKING:
     from compiler.runtime.data.tables.settings import TableSettings
 
 Indices = NDArray[np.int64]
 Content = Any
 """A pandas Series: its own annotations promise less than it does."""
+
+_factorize: Any = pd.factorize
+_series: Any = pd.Series
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,32 +32,29 @@ class Values:
     Attributes:
         content: (N,) text without spaces around it, in pandas's `str`; or numbers, in float64 or int64.
         missing: (N,) whether there is none.
+        numbers: (N,) float64; NaN where it is missing or no finite number.
     """
 
     content: Content
     missing: NDArray[np.bool_]
+    numbers: NDArray[np.float64]
 
     def __len__(self) -> int:
         return len(self.missing)
 
     def take(self, rows: Indices) -> Values:
         """Some rows of it."""
-        return Values(self.content.iloc[rows], self.missing[rows])
+        return Values(self.content.iloc[rows], self.missing[rows], self.numbers[rows])
 
     @property
     def is_text(self) -> bool:
+        """Whether the file has text, be it of numbers."""
         return not pd.api.types.is_numeric_dtype(self.content.dtype)
 
-    def numbers(self, decimal: str = ".") -> NDArray[np.float64]:
-        """(N,) float64; NaN where it is missing or no finite number."""
-        content: Content = self.content
-        if self.is_text:
-            written: Content = content if decimal == "." else content.str.replace(decimal, ".", regex=False)
-            to_numeric: Any = pd.to_numeric
-            content = to_numeric(written, errors="coerce")
-        found = content.to_numpy(np.float64, na_value=np.nan).copy()
-        found[self.missing | ~np.isfinite(found)] = np.nan
-        return found
+    @property
+    def is_numeric(self) -> bool:
+        """Whether all that is there are finite numbers."""
+        return bool((np.isfinite(self.numbers) | self.missing).all())
 
     def texts(self, *, folded: bool = False) -> Content:
         """(N,) text, for categories; whole numbers as integers. `folded` without capitals and repeated spaces."""
@@ -71,14 +69,9 @@ def _as_text(number: float) -> str:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:
-    """Columns of one length, by name, in the order of the file.
-
-    Attributes:
-        decimal: what stands before the fraction of a number that is written as text.
-    """
+    """Columns of one length, by name, in the order of the file."""
 
     columns: Mapping[str, Values]
-    decimal: str = "."
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()))) if self.columns else 0
@@ -86,32 +79,58 @@ class Table:
     def take(self, rows: Indices, names: Iterable[str] | None = None) -> Table:
         """Some rows, of some columns."""
         wanted = self.columns if names is None else {name: self.columns[name] for name in names}
-        return Table({name: values.take(rows) for name, values in wanted.items()}, self.decimal)
+        return Table({name: values.take(rows) for name, values in wanted.items()})
+
+    def select(self, names: Iterable[str]) -> Table:
+        """Some columns, in this order."""
+        return Table({name: self.columns[name] for name in names})
 
     def numbers(self, name: str) -> NDArray[np.float64]:
         """A column as float64 (N,); NaN where it is missing or no finite number."""
-        return self.columns[name].numbers(self.decimal)
+        return self.columns[name].numbers
 
     def fingerprint(self, ids: Indices, rows: Indices) -> str:
-        """Sha256 of `ids` and of `rows`, column by column: name, then content as the file has it."""
+        """Sha256 of `ids` and of `rows`, column by column: its name, and its numbers or its texts."""
         digest = hashlib.sha256(np.ascontiguousarray(ids, "<i8").tobytes())
         for name in sorted(self.columns):
             values = self.columns[name]
-            digest.update(json.dumps([name, "text" if values.is_text else "numbers"]).encode())
-            for part in chunks(len(rows), 16):
-                content: Content = values.content.iloc[rows[part]]
-                if values.is_text:
-                    digest.update(json.dumps(content.tolist()).encode())
-                else:
-                    digest.update(np.ascontiguousarray(content, dtype="<f8").tobytes())
+            digest.update(json.dumps([name, values.is_numeric]).encode())
+            if values.is_numeric:
+                digest.update(np.ascontiguousarray(values.numbers[rows], "<f8").tobytes())
+            else:
+                codes, texts = _factorize(values.texts().iloc[rows], sort=True)
+                digest.update(json.dumps([str(text) for text in texts]).encode())
+                digest.update(np.ascontiguousarray(codes, "<i8").tobytes())
         return digest.hexdigest()
 
 
-def text_column(content: Content, na: Iterable[str]) -> Values:
-    """A column of text: spaces around it go, and what `na` lists is missing."""
-    trimmed = content.astype("str").str.strip()
+def text_column(content: Content, na: Iterable[str], numbers: Content = None, decimal: str = ".") -> Values:
+    """A column of text: spaces around it go, and what `na` lists is missing.
+
+    Args:
+        numbers: (N,) the numbers that it holds, where they are known already; NaN for what is missing.
+    """
+    trimmed: Content = content.astype("str").str.strip()
     missing = np.asarray(trimmed.isin(list(na)) | content.isna(), np.bool_)
-    return Values(trimmed.mask(missing, ""), missing)
+    if numbers is None:
+        codes, found = _factorize(trimmed)
+        to_numeric: Any = pd.to_numeric
+        texts: Content = _series(found, dtype="str")
+        texts = texts if decimal == "." else texts.str.replace(decimal, ".", regex=False)
+        numbers = to_numeric(texts, errors="coerce").to_numpy(np.float64, na_value=np.nan)[codes]
+    return Values(trimmed.mask(missing, ""), missing, _finite(numbers, missing))
+
+
+def number_column(content: Content) -> Values:
+    """A column of numbers, int64 or float64, NaN where they are missing."""
+    missing = np.asarray(content.isna(), np.bool_)
+    return Values(content, missing, _finite(content, missing))
+
+
+def _finite(numbers: Content, missing: NDArray[np.bool_]) -> NDArray[np.float64]:
+    found = np.array(numbers, np.float64)
+    found[missing | ~np.isfinite(found)] = np.nan
+    return found
 
 
 def held(settings: TableSettings, path: Path) -> Table:
