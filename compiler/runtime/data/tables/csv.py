@@ -6,6 +6,7 @@ Format: RFC 4180, with a header line; empty lines are skipped, as pandas does.
 from __future__ import annotations
 
 import csv
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
@@ -53,11 +54,13 @@ class Csv(TableSettings, source="csv"):
                 keep_default_na=False, na_filter=False, low_memory=False,
             )  # fmt: skip
             # the numbers too, where a whole column has them: faster than from text
-            typed = reader(
-                path, sep=self.separator, encoding=encoding, names=header, header=0, index_col=False,
-                keep_default_na=False, na_values=list(self.na), decimal=self.decimal, float_precision="round_trip",
-                low_memory=False,
-            )  # fmt: skip
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # pandas 3.1 reads exactly by default and says so, 2.2 does not
+                typed = reader(
+                    path, sep=self.separator, encoding=encoding, names=header, header=0, index_col=False,
+                    keep_default_na=False, na_values=list(self.na), decimal=self.decimal, float_precision="round_trip",
+                    low_memory=False,
+                )  # fmt: skip
         except (ValueError, OSError) as error:  # pandas's own errors are ValueErrors
             raise Unreadable(f"cannot be read ({str(error).splitlines()[0][:120]})") from None
         known = {name: typed[name] for name in header if _is_number(typed[name].dtype)}
