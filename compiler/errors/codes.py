@@ -117,6 +117,7 @@ CODES: dict[str, str] = {
     "W822": "dead units",
     "W823": "gradients that vanish or explode",
     "W824": "logger that failed",
+    "W825": "callbacks that begin anew",
     # files from elsewhere
     "E901": "file from elsewhere that cannot be read",
     "E902": "content that is refused",

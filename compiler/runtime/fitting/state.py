@@ -11,7 +11,7 @@ from compiler.runtime.training import Constant, Metric, Mode, Plateau, TrainSett
 Row = dict[str, float]
 """One row of the history: `epoch`, `learning_rate`, `train.loss`, ..., `seconds`."""
 
-Stopped = Literal["epochs", "early_stopping"]
+Stopped = Literal["epochs", "early_stopping", "callback"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from compiler.errors import ConfigError, Fault, as_json
 from compiler.runtime.data import Dataset
 from compiler.runtime.fitting import variables
+from compiler.runtime.fitting.callbacks import Callbacks, as_keras
 from compiler.runtime.fitting.clock import Clock
 from compiler.runtime.fitting.health import Health
 from compiler.runtime.fitting.history import write_csv
@@ -69,9 +70,11 @@ class Training:
         self.train, self.data, self.steps, self.out, self.clock = train, data, steps, out, clock
         self.checkpoints, self.signals, self.about, self.health = checkpoints, signals, about, health
         self.state = State.first(train, metrics)
-        self.pace = Pace(train.steps_per_execution or train.strategy.steps)
-        self.best_weights: list[NDArray[Any]] | None = None
         self.count = math.ceil(len(data.train) / train.batch_size)
+        params = {"epochs": train.epochs, "steps": self.count, "verbose": 0}
+        self.callbacks = Callbacks(train.callbacks, steps.model, params)
+        self.pace = Pace(1 if self.callbacks.singly else train.steps_per_execution or train.strategy.steps)
+        self.best_weights: list[NDArray[Any]] | None = None
         if checkpoints is None:
             signals.kept = ("the run makes no checkpoints, so it is lost", "train.checkpoint.seconds=30")
 
@@ -109,13 +112,18 @@ class Training:
         elif self.checkpoints and not self.state.step:
             self.signals.kept = ("it was too short for a checkpoint", "start it again")
         progress.begin(self.train.epochs, self.count, self.state.history)
+        if (self.state.history or self.state.step) and (warning := self.callbacks.resumed()):
+            self._note([warning], progress)
+        self.callbacks.tell("train_begin")
         with self.signals.held():
             while not self.state.stopped:
                 row = self._epoch(len(self.state.history), advance, progress)
                 self._judge()
                 progress.epoch(row)
                 self._look(row, progress)
+                self._end_epoch(row)
                 self._pause()
+        self.callbacks.tell("train_end", as_keras(self.state.history[-1]))
         if self.best_weights is None:
             message = f"'{self.train.best.monitor}' was a finite number in no epoch"
             raise Diverged([Fault("E802", message, hint="another train.best.monitor")])
@@ -136,8 +144,10 @@ class Training:
         row: Row = {"epoch": epoch + 1, "learning_rate": rates[-1]}
         row |= {f"train.{key}": value for key, value in (self.state.trained or {}).items()}
         measured: Mapping[str, float] = {}
+        self.callbacks.tell("test_begin")
         with self.signals.let_in():
             measured, _ = self.steps.evaluate(self.data.val.x, self.data.val.y)
+        self.callbacks.tell("test_end", measured)
         self._pause()
         row |= {f"val.{key}": value for key, value in measured.items()}
         row["seconds"] = round(self.state.seconds + self.clock.lap("fit"), 3)
@@ -153,8 +163,11 @@ class Training:
         rates_array = np.asarray(rates, np.float32)
         if self.state.step == 0:
             self.steps.reset()
+        self.callbacks.tell("epoch_begin", epoch)
         while (first := self.state.step) < self.count:
             last = min(first + self.pace.steps, self.count)
+            if self.callbacks.singly:
+                self.callbacks.tell("train_batch_begin", first)
             began = perf_counter()
             loss, diverged = advance(order, rates_array, first, last)
             self.pace.took(last - first, perf_counter() - began)
@@ -162,6 +175,8 @@ class Training:
                 self.clock.timings["first_step"] = age
             if diverged is not None:
                 self._diverged("the loss", loss, f"{epoch + 1}, step {diverged + 1} of {self.count}", rates[diverged])
+            if self.callbacks.singly:
+                self.callbacks.tell("train_batch_end", first, self.steps.results())
             progress.step(epoch + 1, last)
             self.state = replace(self.state, step=last, seconds=self.state.seconds + self.clock.lap("fit"))
             self._pause()
@@ -199,13 +214,22 @@ class Training:
         if self.state.best_epoch == len(self.state.history):
             self.best_weights = self.steps.model.get_weights()
 
+    def _end_epoch(self, row: Row) -> None:
+        """Callbacks have the last word of an epoch: the weights that were evaluated are kept by then."""
+        self.callbacks.tell("epoch_end", int(row["epoch"]) - 1, as_keras(row))
+        if self.callbacks.stop and not self.state.stopped:
+            self.state = replace(self.state, stopped="callback")
+
+    def _note(self, warnings: Sequence[Fault], progress: Progress) -> None:
+        progress.note(warnings)
+        self.state = replace(self.state, warnings=(*self.state.warnings, *map(as_json, warnings)))
+
     def _look(self, row: Row, progress: Progress) -> None:
         """Say what is wrong with the network, if something is."""
         known = {str(warning["code"]) for warning in self.state.warnings}
         found = self.health.after(row, known) if self.health else []
         if found:
-            progress.note(found)
-            self.state = replace(self.state, warnings=(*self.state.warnings, *map(as_json, found)))
+            self._note(found, progress)
         self.clock.lap("health")
 
     def _diverged(self, what: str, value: float, when: str, rate: float) -> None:

@@ -1,5 +1,6 @@
 """Settings of a training: typed, by name, without Keras. What they mean in Keras is in `compiler.runtime.fitting`."""
 
+from compiler.runtime.training.callbacks import Callback
 from compiler.runtime.training.losses import Loss, Task
 from compiler.runtime.training.metrics import USUAL, Metric
 from compiler.runtime.training.monitors import Best, EarlyStopping, Mode, Plateau, ReduceOnPlateau, Watch
@@ -11,6 +12,7 @@ from compiler.runtime.training.settings import TrainSettings, read_train
 __all__ = [
     "USUAL",
     "Best",
+    "Callback",
     "Constant",
     "EarlyStopping",
     "Head",

@@ -22,11 +22,13 @@ class Named(Settings):
     Class attributes:
         family: what messages call the family.
         known: every accepted name of the family: the class's own, its snake_case, its aliases.
+        refused: names that a user of Keras would try: why not, and what to do instead.
     """
 
     noun: ClassVar[str] = "argument"
     family: ClassVar[str]
     known: ClassVar[dict[str, type[Any]]]
+    refused: ClassVar[Mapping[str, tuple[str, str]]] = {}
 
     def __init_subclass__(
         cls, family: str | None = None, abstract: bool = False, aliases: tuple[str, ...] = (), **kwargs: Any
@@ -68,6 +70,9 @@ def chosen(family: type[Named], value: object, name: str) -> Any:
     if not isinstance(op, str):
         message = f"{name!r} must be the name of {_a(family.family)} or {{op: NAME, ...}} (got {shown(op)})"
         raise InvalidSettings([Problem(path, "E106", message)])
+    if op not in family.known and op in family.refused:
+        why, hint = family.refused[op]
+        raise InvalidSettings([Problem(path, "E117", f"{op!r} is no {family.family} here: {why}", hint)])
     if op not in family.known:
         hint = did_you_mean(op, family.known) or "one of " + ", ".join(cls.__name__ for cls in family.choices())
         raise InvalidSettings([Problem(path, "E117", f"unknown {family.family} {op!r}", hint)])

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self, cast
 from pydantic import model_validator
 
 from compiler.errors import Diagnostics, shown
+from compiler.runtime.training.callbacks import Callback
 from compiler.runtime.training.initial import Initial
 from compiler.runtime.training.keeping import Checkpointing
 from compiler.runtime.training.loggers import Logger
@@ -121,6 +122,7 @@ class TrainSettings(Settings):
         threads: how many TensorFlow computes with.
         health: whether a network that does not learn is looked into after the first epoch.
         loggers: told of the epochs, besides `history.csv`.
+        callbacks: Keras's, or the user's own.
     """
 
     epochs: PositiveInt = 20
@@ -146,6 +148,7 @@ class TrainSettings(Settings):
     threads: Annotated[Threads, record(Threads)] = Threads()
     health: Bool = True
     loggers: Annotated[tuple[Logger, ...], several(Logger)] = ()
+    callbacks: Annotated[tuple[Callback, ...], several(Callback)] = ()
 
     @model_validator(mode="after")
     def _go_together(self) -> Self:
