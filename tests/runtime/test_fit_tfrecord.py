@@ -15,6 +15,11 @@ import tensorflow as tf
 from numpy.testing import assert_array_equal
 from PIL import Image
 
+from compiler.runtime.data.load import load
+from compiler.runtime.plan import plan
+from compiler.spec.compose import compose
+from compiler.spec.overrides import for_hydra
+from tests.pages import ROOT, consoles
 from tests.runtime.data_files import loaded, text_of
 from tests.runtime.image_files import digits
 
@@ -155,3 +160,10 @@ def test_the_text_of_a_fault(case: str, golden: Callable[[str, str], None]) -> N
     keys, write_files = CASES[case]
     write_files()
     golden(f"tfrecord/{case}.txt", text_of({**RECORDS, **keys}))
+
+
+def test_the_example_of_the_page_loads(tmp_path: Path) -> None:
+    (example,) = (example for example in consoles(ROOT / "docs/data.md") if example.title == "TFRecord files")
+    example.make_files(tmp_path)
+    job = plan(compose(for_hydra(example.commands[0][1:])))
+    assert job.data is not None and len(load(job.data, job.data_section).train) == 210
