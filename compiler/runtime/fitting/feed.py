@@ -28,14 +28,23 @@ AHEAD = 4
 class Feed(Protocol):
     """Batches for the loop of `Steps`."""
 
+    @property
+    def full(self) -> int:
+        """How many batches, from the first, can be taken with `full`."""
+        ...
+
     def epoch(self, order: NDArray[np.int64], first: int) -> Any:
         """What the compiled loop is called with: the order of the rows on the device, or a stream from step `first`."""
 
     def advanced(self, to: int) -> None:
         """The loop has taken the batches before step `to`."""
 
-    def batch(self, source: Any, step: Any) -> tuple[Any, ...]:
-        """Inside the loop: x, y and, where there are some, weights of the batch of `step`."""
+    def batch(self, source: Any, step: Any, *, full: bool = False) -> tuple[Any, ...]:
+        """Inside the loop: x, y and, where there are some, weights of the batch of `step`.
+
+        Args:
+            full: the batch has all its rows, and its shape says so, as XLA needs it.
+        """
         ...
 
 
@@ -65,6 +74,10 @@ class OnDevice:
         self._batch_size = batch_size
         self._order: tuple[NDArray[np.int64], Any] | None = None
 
+    @property
+    def full(self) -> int:
+        return int(tf.nest.flatten(self._rows)[0].shape[0]) // self._batch_size
+
     def epoch(self, order: NDArray[np.int64], first: int) -> Any:
         if self._order is None or self._order[0] is not order:
             self._order = order, tf.convert_to_tensor(order)
@@ -73,8 +86,9 @@ class OnDevice:
     def advanced(self, to: int) -> None:
         """Rows that are there need no telling."""
 
-    def batch(self, source: Any, step: Any) -> tuple[Any, ...]:
-        taken = source[step * self._batch_size : (step + 1) * self._batch_size]
+    def batch(self, source: Any, step: Any, *, full: bool = False) -> tuple[Any, ...]:
+        first = step * self._batch_size
+        taken = tf.slice(source, [first], [self._batch_size]) if full else source[first : first + self._batch_size]
         return tf.nest.map_structure(lambda tensor: tf.gather(tensor, taken), self._rows)
 
 
@@ -88,6 +102,7 @@ class Streamed:
         self._stream: Any = None
         self._order: NDArray[np.int64] | None = None
         self._next = 0
+        self.full = 0
 
     def epoch(self, order: NDArray[np.int64], first: int) -> Any:
         if self._order is not order or self._next != first:
@@ -97,7 +112,7 @@ class Streamed:
     def advanced(self, to: int) -> None:
         self._next = to
 
-    def batch(self, source: Any, step: Any) -> tuple[Any, ...]:
+    def batch(self, source: Any, step: Any, *, full: bool = False) -> tuple[Any, ...]:
         return next(source)
 
     def _batches(self, order: NDArray[np.int64], first: int) -> Any:

@@ -20,6 +20,7 @@ class Outcome:
         timings: seconds by phase: `build`, `fit`, `evaluate`, `save`.
         initial: where the weights came from that it began with; None for random ones.
         warnings: what was noticed while it ran, as `errors.as_json` has it.
+        xla: whether XLA compiled the steps, and why; None for what has no steps.
     """
 
     metrics: Mapping[str, Mapping[str, float]]
@@ -30,3 +31,4 @@ class Outcome:
     timings: Mapping[str, float]
     initial: Mapping[str, object] | None = None
     warnings: tuple[Mapping[str, object], ...] = ()
+    xla: Mapping[str, object] | None = None

@@ -30,6 +30,7 @@ class State:
         seconds: that they took.
         trained: what was measured by all of them; None before the last.
         warnings: what was noticed of the network, as `errors.as_json` has it.
+        xla: whether XLA compiles the steps and why; None before it is known.
     """
 
     best: Watch
@@ -42,6 +43,7 @@ class State:
     seconds: float = 0.0
     trained: Row | None = None
     warnings: tuple[Mapping[str, object], ...] = ()
+    xla: Mapping[str, Any] | None = None
 
     @classmethod
     def first(cls, train: TrainSettings, metrics: Iterable[Metric]) -> State:
@@ -95,6 +97,7 @@ class State:
             "seconds": self.seconds,
             "trained": self.trained,
             "warnings": list(self.warnings),
+            "xla": self.xla,
         }
 
     def from_json(self, value: Mapping[str, Any], train: TrainSettings) -> State:
@@ -123,6 +126,7 @@ class State:
             seconds=value["seconds"],
             trained=value["trained"],
             warnings=tuple(value["warnings"]),
+            xla=value["xla"],
         )
 
 

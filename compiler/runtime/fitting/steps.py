@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
 from math import prod
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 import keras
 import numpy as np
@@ -14,6 +14,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from compiler.runtime.fitting.feed import Inputs, Where, feed_of
+from compiler.runtime.fitting.loop import Loop
 from compiler.runtime.fitting.lowerings import lowered
 from compiler.runtime.fitting.measures import measure
 from compiler.runtime.fitting.replicas import Replicas
@@ -22,38 +23,11 @@ from compiler.runtime.fitting.updates import fuse
 from compiler.runtime.fitting.variables import named
 from compiler.runtime.training import Metric, Objective, Optimizer
 
-# jit_compile: XLA compiles convolutions for the CPU to code that is 4 to 20 times slower than the kernels it replaces.
 # autograph: Keras's layers are written for it to be off.
 _compiled = partial(tf.function, jit_compile=False, autograph=False)
 
 EVALUATION_BYTES = 1 << 25
 """What the outputs of all layers may take for the rows that are evaluated at once: what fits a cache is fastest."""
-
-NEVER = -1
-
-
-class Advanced(NamedTuple):
-    """What a call of some steps came to.
-
-    Attributes:
-        loss: the mean loss of the epoch so far.
-        diverged: the first step whose loss was no finite number, where the call stopped; None where there is none.
-    """
-
-    loss: float
-    diverged: int | None
-
-
-class Advance(Protocol):
-    """The steps `first` to `last` of an epoch.
-
-    Args:
-        order: a permutation of the rows, the same object in all calls of an epoch.
-        rates: the learning rate of each step of the epoch.
-    """
-
-    def __call__(self, order: NDArray[np.int64], rates: NDArray[np.float32], first: int, last: int, /) -> Advanced: ...
-
 
 class Steps:
     """A model, and what changes and measures it.
@@ -109,33 +83,14 @@ class Steps:
             return y.reshape(len(y), -1).astype("float32")
         return y.astype("int32")
 
-    def epoch(self, x: Inputs, y: NDArray[Any], weights: NDArray[np.float32] | None) -> Advance:
-        """What does the steps of an epoch, some at a time.
-
-        All the steps of a call are one call of TensorFlow's, in a loop of its own: Python costs nothing per batch.
-        """
+    def epoch(self, x: Inputs, y: NDArray[Any], weights: NDArray[np.float32] | None) -> Loop:
+        """What does the steps of an epoch, some at a time."""
         feed = feed_of(x, self.labels(y), weights, self.batch_size, self.feed)
 
-        @_compiled
-        def run(source: Any, rates: Any, first: Any, last: Any) -> tuple[Any, Any]:
-            def step(i: Any, _: Any) -> tuple[Any, Any]:
-                self._learning_rate.assign(rates[i])
-                batch = feed.batch(source, i)
-                loss = self.replicas.step(self._update, batch) if self.replicas else self._update(1.0, *batch)
-                return i + 1, tf.where(tf.math.is_finite(loss), NEVER, i)
+        def update(*batch: Any) -> Any:
+            return self.replicas.step(self._update, batch) if self.replicas else self._update(1.0, *batch)
 
-            # one step at a time: the next one needs this one's weights
-            more = lambda i, diverged: (i < last) & (diverged == NEVER)  # noqa: E731  # as TensorFlow wants it
-            _, diverged = tf.while_loop(more, step, [first, NEVER], parallel_iterations=1)
-            return self._mean_loss.result(), diverged
-
-        def advance(order: NDArray[np.int64], rates: NDArray[np.float32], first: int, last: int) -> Advanced:
-            source = feed.epoch(order, first)
-            loss, diverged = run(source, tf.convert_to_tensor(rates), tf.constant(first), tf.constant(last))
-            feed.advanced(last)
-            return Advanced(float(loss), None if int(diverged) == NEVER else int(diverged))
-
-        return advance
+        return Loop(feed, update, self._learning_rate, self._mean_loss.result)
 
     def variables(self) -> dict[str, Any]:
         """Every variable that a step reads and changes, by name: all that a checkpoint must hold of TensorFlow.

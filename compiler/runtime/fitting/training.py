@@ -13,17 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.errors import ConfigError, Fault, as_json
+from compiler.ir import CheckedGraph
 from compiler.runtime.data import Dataset
 from compiler.runtime.fitting import variables
 from compiler.runtime.fitting.callbacks import Callbacks, as_keras
 from compiler.runtime.fitting.clock import Clock
 from compiler.runtime.fitting.health import Health
 from compiler.runtime.fitting.history import write_csv
+from compiler.runtime.fitting.loop import Loop
 from compiler.runtime.fitting.pace import Pace, process_age
 from compiler.runtime.fitting.progress import Progress
 from compiler.runtime.fitting.sampling import permutation, sample_weights
 from compiler.runtime.fitting.state import Row, State
-from compiler.runtime.fitting.steps import Advance, Steps
+from compiler.runtime.fitting.steps import Steps
+from compiler.runtime.fitting.xla import settled, tried
 from compiler.runtime.run import Checkpoint, Checkpoints
 from compiler.runtime.signals import Signals
 from compiler.runtime.training import Metric, TrainSettings
@@ -56,6 +59,7 @@ class Training:
 
     def __init__(
         self,
+        graph: CheckedGraph,
         train: TrainSettings,
         data: Dataset,
         steps: Steps,
@@ -67,7 +71,7 @@ class Training:
         about: Mapping[str, object],
         health: Health | None = None,
     ) -> None:
-        self.train, self.data, self.steps, self.out, self.clock = train, data, steps, out, clock
+        self.graph, self.train, self.data, self.steps, self.out, self.clock = graph, train, data, steps, out, clock
         self.checkpoints, self.signals, self.about, self.health = checkpoints, signals, about, health
         self.state = State.first(train, metrics)
         self.count = math.ceil(len(data.train) / train.batch_size)
@@ -106,7 +110,8 @@ class Training:
         """
         rows = self.data.train
         weights = sample_weights(rows.y, self.train, len(self.data.class_names))
-        advance = self.steps.epoch(rows.x, rows.y, weights)
+        loop = self.steps.epoch(rows.x, rows.y, weights)
+        self._settle(loop)
         if self.state.history:
             self._save_history()
         elif self.checkpoints and not self.state.step:
@@ -117,7 +122,7 @@ class Training:
         self.callbacks.tell("train_begin")
         with self.signals.held():
             while not self.state.stopped:
-                row = self._epoch(len(self.state.history), advance, progress)
+                row = self._epoch(len(self.state.history), loop, progress)
                 self._judge()
                 progress.epoch(row)
                 self._look(row, progress)
@@ -128,6 +133,18 @@ class Training:
             message = f"'{self.train.best.monitor}' was a finite number in no epoch"
             raise Diverged([Fault("E802", message, hint="another train.best.monitor")])
 
+    def _settle(self, loop: Loop) -> None:
+        """Whether XLA compiles the steps: as it was when the training began, since the bits depend on it."""
+        choice, wanted = self.state.xla, self.train.xla
+        if choice is None and wanted == "auto":
+            order = permutation(self.train.seed, 0, len(self.data.train))
+            choice = tried(self.graph, self.steps, loop, order, self.count * self.train.epochs)
+            self.clock.lap("trial")
+        elif choice is None:
+            choice = settled(bool(wanted), loop)
+        loop.xla = choice["used"]
+        self.state = replace(self.state, xla=choice)
+
     def save_best(self) -> None:
         """Give the model the weights of its best epoch, if there is one, and save it."""
         if self.best_weights is not None:
@@ -135,12 +152,12 @@ class Training:
             self.out.save("model.keras", lambda path: self.steps.model.save(path))
             self.clock.lap("save")
 
-    def _epoch(self, epoch: int, advance: Advance, progress: Progress) -> Row:
+    def _epoch(self, epoch: int, loop: Loop, progress: Progress) -> Row:
         """One pass over the training rows, or what is left of it, and what it measured."""
         peak = self.state.plateau.learning_rate if self.state.plateau else self.train.optimizer.learning_rate
         rates = self.train.schedule.rates(peak, epoch, self.count, self.train.epochs)
         if self.state.trained is None:
-            self._steps(epoch, rates, advance, progress)
+            self._steps(epoch, rates, loop, progress)
         row: Row = {"epoch": epoch + 1, "learning_rate": rates[-1]}
         row |= {f"train.{key}": value for key, value in (self.state.trained or {}).items()}
         measured: Mapping[str, float] = {}
@@ -157,7 +174,7 @@ class Training:
             self._diverged("'val.loss'", row["val.loss"], str(epoch + 1), rates[-1])
         return row
 
-    def _steps(self, epoch: int, rates: Sequence[float], advance: Advance, progress: Progress) -> None:
+    def _steps(self, epoch: int, rates: Sequence[float], loop: Loop, progress: Progress) -> None:
         """The steps that are left of an epoch."""
         order = permutation(self.train.seed, epoch, len(self.data.train))
         rates_array = np.asarray(rates, np.float32)
@@ -169,7 +186,7 @@ class Training:
             if self.callbacks.singly:
                 self.callbacks.tell("train_batch_begin", first)
             began = perf_counter()
-            loss, diverged = advance(order, rates_array, first, last)
+            loss, diverged = loop(order, rates_array, first, last)
             self.pace.took(last - first, perf_counter() - began)
             if "first_step" not in self.clock.timings and (age := process_age()) is not None:
                 self.clock.timings["first_step"] = age

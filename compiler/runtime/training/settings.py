@@ -94,6 +94,10 @@ def _class_weight_schema() -> dict[str, object]:
     return {"anyOf": [{"enum": [None, "balanced"]}, {**weights, "additionalProperties": False}]}
 
 
+Xla = Annotated[
+    bool | Literal["auto"],
+    rule("true, false or auto", lambda value: isinstance(value, bool) or value == "auto", schema={"enum": [True, False, "auto"]}),
+]
 Metrics = Annotated[Literal["auto"] | tuple[Metric, ...], Annotation(_check_metrics, _metrics_schema)]
 ClassWeight = Annotated[
     Literal["balanced"] | dict[int, float] | None, Annotation(_check_class_weight, _class_weight_schema)
@@ -118,6 +122,7 @@ class TrainSettings(Settings):
         steps_per_execution: how many steps one call of TensorFlow does; null measures. It changes no result.
         accumulate_steps: the batches whose gradients are averaged for one update.
         lowerings: whether layers are computed in a faster way, equal but for rounding, where there is one.
+        xla: whether XLA compiles the steps; `auto` finds out by a short trial whether it is faster.
         strategy: on how many devices.
         threads: how many TensorFlow computes with.
         health: whether a network that does not learn is looked into after the first epoch.
@@ -144,6 +149,7 @@ class TrainSettings(Settings):
     steps_per_execution: MaybePositiveInt = None
     accumulate_steps: PositiveInt = 1
     lowerings: Bool = True
+    xla: Xla = False
     strategy: Annotated[Strategy, named(Strategy)] = Single()
     threads: Annotated[Threads, record(Threads)] = Threads()
     health: Bool = True
@@ -157,8 +163,8 @@ class TrainSettings(Settings):
             raise field_error("E107", message)
         if not isinstance(self.strategy, Single):
             whole = self.optimizer.gradient_accumulation_steps or self.accumulate_steps
-            if whole > 1 or self.precision == "mixed_float16":
-                what = "accumulated gradients" if whole > 1 else "mixed_float16"
+            if whole > 1 or self.precision == "mixed_float16" or self.xla:
+                what = "accumulated gradients" if whole > 1 else "xla" if self.xla else "mixed_float16"
                 raise field_error(
                     "E107", f"'strategy' does not go with {what}", "strategy: none, or a larger batch_size"
                 )
