@@ -103,6 +103,7 @@ def _run(job: Plan, folder: Path, console: Console, overrides: Sequence[str]) ->
                 "epochs_run": outcome.epochs_run,
                 "stopped": outcome.stopped,
                 "warnings": [*outcome.warnings, *loggers.warnings],
+                "xla": outcome.xla,
                 "initial": outcome.initial,
                 "timings": {name: round(seconds, 3) for name, seconds in timings.items()},
             }

@@ -96,7 +96,9 @@ def told_by_keras(callback: Recorder, epochs: int) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize(
-    ("name", "callback"), [({"op": "Told", "stop_after": 2}, Recorder(2)), ("ToldOfBatches", Batches(99))], ids=str
+    ("name", "callback"),
+    [({"op": "Told", "stop_after": 2}, Recorder(2)), ("ToldOfBatches", Batches(99))],
+    ids=["epochs", "batches"],
 )
 def test_they_are_told_what_keras_tells_them(name: Any, callback: Recorder, tmp_path: Path) -> None:
     expected = told_by_keras(callback, 3)

@@ -84,7 +84,9 @@ def fit(
     )
     clock.lap("build")
     health = Health(graph, train, data, steps) if train.health else None
-    training = Training(graph, train, data, steps, metrics, out, clock, checkpoints, signals, {"initial": began}, health)
+    training = Training(
+        graph, train, data, steps, metrics, out, clock, checkpoints, signals, {"initial": began}, health
+    )
     if checkpoint:
         training.resume(checkpoint)
     if replicas:

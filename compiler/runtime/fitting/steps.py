@@ -29,6 +29,7 @@ _compiled = partial(tf.function, jit_compile=False, autograph=False)
 EVALUATION_BYTES = 1 << 25
 """What the outputs of all layers may take for the rows that are evaluated at once: what fits a cache is fastest."""
 
+
 class Steps:
     """A model, and what changes and measures it.
 

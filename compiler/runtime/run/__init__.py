@@ -27,6 +27,7 @@ under a real name is whole, whenever the process was killed. The fields of `run.
     best_epoch   whose weights were kept, from 1; `epochs_run` how many there were, `stopped` what ended them
     warnings     what was noticed while it trained: code, message, place, hint (W821 and on)
     initial      the weights it began with: file, sha256, how they were paired; null for random ones
+    xla          of a network: whether XLA compiled its steps, and why
     spec_hash    sha256 of the expanded graph
     model        its layers, params, trainable_params, flops, activation_bytes
     data         fingerprints of rows, labels and class order; rows by split, classes, and where they came from

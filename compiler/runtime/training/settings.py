@@ -96,7 +96,11 @@ def _class_weight_schema() -> dict[str, object]:
 
 Xla = Annotated[
     bool | Literal["auto"],
-    rule("true, false or auto", lambda value: isinstance(value, bool) or value == "auto", schema={"enum": [True, False, "auto"]}),
+    rule(
+        "true, false or auto",
+        lambda value: isinstance(value, bool) or value == "auto",
+        schema={"enum": [True, False, "auto"]},
+    ),
 ]
 Metrics = Annotated[Literal["auto"] | tuple[Metric, ...], Annotation(_check_metrics, _metrics_schema)]
 ClassWeight = Annotated[
