@@ -15,6 +15,9 @@ from compiler.spec.source import model_tree
 
 FOLDER = Path(__file__).parents[1] / "conf" / "model"
 
+SHIPPED = sorted(path.stem for path in FOLDER.glob("*.yaml") if "\nestimator:" not in path.read_text("utf-8"))
+"""Every network that is shipped; the other models are estimators."""
+
 
 @dataclass(frozen=True, slots=True)
 class Network:

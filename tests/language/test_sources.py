@@ -15,8 +15,7 @@ from compiler.spec.freeze import frozen_text
 from compiler.spec.overrides import for_hydra
 from compiler.spec.source import model_loader, model_name, model_tree
 from tests.language.models import graph_of
-
-SHIPPED = sorted(path.stem for path in (Path(__file__).parents[2] / "conf/model").glob("*.yaml"))
+from tests.networks import SHIPPED
 
 
 @pytest.fixture(autouse=True)

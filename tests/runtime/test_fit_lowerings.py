@@ -57,6 +57,56 @@ def test_a_separable_convolution_is_kerass(drawn: tuple[int, dict[str, Any]]) ->
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
 
 
+@settings(max_examples=20)
+@given(
+    st.lists(st.integers(1, 4), max_size=3),
+    st.integers(1, 5),
+    st.booleans(),
+    st.booleans(),
+    st.sampled_from([0.0, 0.7, 0.99]),
+    st.sampled_from([1e-6, 1e-3]),
+    st.sampled_from(["float32", "mixed_bfloat16", "mixed_float16"]),
+)
+def test_a_batch_normalisation_is_kerass(
+    sizes: list[int], channels: int, center: bool, scale: bool, momentum: float, epsilon: float, precision: str
+) -> None:
+    inputs: Any = keras.Input((*sizes, channels))
+    drawn = {"beta_initializer": "normal", "gamma_initializer": "normal"}
+    arguments = {"center": center, "scale": scale, "momentum": momentum, "epsilon": epsilon, **drawn}
+    layer: Any = keras.layers.BatchNormalization(dtype=precision, **arguments)
+    model: Any = keras.Model(inputs, layer(inputs))
+    x = tf.constant(np.random.default_rng(0).normal(1, 2, size=(7, *sizes, channels)), "float32")
+    before = model.get_weights()
+
+    def outcome(training: bool = True) -> list[Any]:
+        model.set_weights(before)
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = model(x, training=training)
+            loss = tf.reduce_sum(tf.sin(tf.cast(y, "float32")))
+        found = [y, *tape.gradient(loss, [x, *(v.value for v in model.trainable_variables)])]
+        return [np.asarray(tf.cast(value, "float32")) for value in found] + model.get_weights()
+
+    theirs = outcome(), outcome(training=False)
+    with lowered(model):
+        assert "call" in vars(layer)
+        ours = outcome(), outcome(training=False)
+    close = 1e-5 if precision == "float32" else 2e-2  # what half precision rounds, it rounds elsewhere
+    for a, b in zip(ours[0], theirs[0], strict=True):
+        np.testing.assert_allclose(a, b, rtol=close, atol=close)
+    assert all((a == b).all() for a, b in zip(ours[1], theirs[1], strict=True))
+
+
+def test_batch_normalisations_without_a_kernel_stay_kerass() -> None:
+    others: list[Any] = [
+        keras.layers.BatchNormalization(axis=1), keras.layers.BatchNormalization(dtype="float64"),
+        keras.layers.BatchNormalization(renorm=True),
+    ]  # fmt: skip
+    model: Any = keras.Sequential([keras.Input((4, 3)), *others])
+    with lowered(model):
+        assert not any("call" in vars(layer) for layer in others)
+
+
 class Own(keras.layers.SeparableConv2D):
     """A subclass, which may compute something else."""
 

@@ -21,11 +21,12 @@ from compiler.ops import OPS, NamedOp
 from compiler.targets.keras import build
 from compiler.targets.python import to_python
 from tests.language.models import graph_of
+from tests.networks import SHIPPED
 from tests.ops.drawing import Draw
 from tests.ops.test_against_keras import DRAWS, Refusal, built, infer
 from tests.targets import checked, node
 from tests.targets.python_models import Structured, tangled
-from tests.targets.test_python_text import SHIPPED, WRITTEN, written
+from tests.targets.test_python_text import WRITTEN, written
 from tests.undeclared import undeclared
 
 LAYERS = sorted(

@@ -19,9 +19,9 @@ from compiler.targets.keras import build
 from compiler.targets.keras_order import layer_order
 from tests.language.models import compile_file, graph_of
 from tests.language.test_language_page import MODELS
+from tests.networks import SHIPPED
 from tests.pages import Example
 
-SHIPPED = sorted(path.stem for path in (Path(__file__).parents[2] / "conf/model").glob("*.yaml"))
 SMALL = 3_000_000  # parameters up to which a forward pass is run
 
 

@@ -29,12 +29,12 @@ from compiler.targets.python import to_python
 from compiler.targets.python_holes import LONGEST
 from compiler.targets.python_layout import WIDTH, source
 from tests.language.models import graph_of
+from tests.networks import SHIPPED
 from tests.targets.graphs import Builder
 from tests.targets.python_models import Structured, same, tangled
 
 Golden = Callable[[str, str], None]
 ROOT = Path(__file__).parents[2]
-SHIPPED = sorted(path.stem for path in (ROOT / "conf/model").glob("*.yaml"))
 
 U_NET = """
 input: [64, 64, 3]
