@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,6 +33,6 @@ def test_a_learning_rate_of_a_million_stops_it_and_leaves_the_last_good_weights(
     record = json.loads((tmp_path / "run/run.json").read_text("utf-8"))
     assert record["status"] == "failed" and "in epoch 3, step " in record["reason"]
     assert len(list(csv.DictReader((tmp_path / "run/history.csv").open()))) == 2
-    weights = keras.saving.load_model(tmp_path / "run/model.keras").get_weights()
-    assert all(np.isfinite(array).all() for array in weights)
+    model: Any = keras.saving.load_model(tmp_path / "run/model.keras")
+    assert all(np.isfinite(array).all() for array in model.get_weights())
     assert not (tmp_path / "run/predictions").exists()
