@@ -187,7 +187,8 @@ def _overridden(config: Map, record: Mapping[str, Any], overrides: Sequence[str]
     """The overrides laid over the recorded configuration; a group must be the one that was chosen."""
     tree: Tree = config
     read = parsed(overrides)
-    for text in {*overrides} - {str(override.input_line) for override in read}:
+    understood = {str(override.input_line) for override in read}
+    for text in dict.fromkeys(text for text in overrides if text not in understood):
         diagnostics.report("E007", f"{text!r} is no override", Place(Source(text, text, "override"), 1, 1, len(text)))
     began_with: list[str] = record.get("overrides", [])
     for override in read:

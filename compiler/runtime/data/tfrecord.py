@@ -69,9 +69,9 @@ class TFRecord(ExampleSettings, source="tfrecord"):
 
     def check(self) -> Iterable[Problem]:
         yield from super().check()
-        names = set(self.features)
+        names = list(self.features)
         if isinstance(self.input_shape, dict):
-            if names != set(self.input_shape):
+            if set(names) != set(self.input_shape):
                 message = f"'features' must have the inputs of 'input_shape', {', '.join(self.input_shape)}"
                 yield Problem(("features",), "E107", f"{message} (got {', '.join(names)})")
         elif len(names) != 1:
