@@ -46,8 +46,11 @@ def _has_channels_last(layer: Any) -> bool:
 
 
 def _has_a_kernel(layer: Any) -> bool:
-    """TensorFlow's kernel normalises the last axis, by the batch's own statistics, in float32 and what is below it."""
-    last = layer.built and layer.axis in (-1, layer.input_spec.ndim - 1)
+    """TensorFlow's kernel normalises the last axis, by the batch's own statistics, in float32 and what is below it.
+
+    Of (batch, features) it is slower than Keras's formula: an epoch of a small MLP took 0.56 s with it, 0.40 s without.
+    """
+    last = layer.built and layer.input_spec.ndim > 2 and layer.axis in (-1, layer.input_spec.ndim - 1)
     return last and layer.variable_dtype == "float32" and not layer.synchronized and not layer.renorm
 
 
