@@ -28,9 +28,12 @@ if TYPE_CHECKING:
     from compiler.runtime.loggers import Loggers
     from compiler.runtime.run import Checkpoint, RunWriter
     from compiler.runtime.signals import Signals
+    from compiler.runtime.warm import Warm
 
 
-def run(job: Plan, folder: Path, console: Console, overrides: Sequence[str] = ()) -> Outcome:
+def run(
+    job: Plan, folder: Path, console: Console, overrides: Sequence[str] = (), *, warm: Warm | None = None
+) -> Outcome:
     """Train, evaluate, and leave a complete run in `folder`; or go on with the unfinished one that is there.
 
     Keras is imported while data are read and checked. `run.json` says from the start what the run depends on, and is
@@ -38,6 +41,7 @@ def run(job: Plan, folder: Path, console: Console, overrides: Sequence[str] = ()
 
     Args:
         overrides: the command line, for the record.
+        warm: what this process keeps from one training for the next; None where there is one alone.
 
     Raises:
         ConfigError: faulty data (E7xx), a layer that Keras refuses (E801), a loss that is no number (E802), a folder
@@ -46,11 +50,11 @@ def run(job: Plan, folder: Path, console: Console, overrides: Sequence[str] = ()
     """
     if _follows(job):  # the first worker alone writes the run
         with TemporaryDirectory() as own:
-            return _run(job, Path(own) / "run", console, overrides)
-    return _run(job, folder, console, overrides)
+            return _run(job, Path(own) / "run", console, overrides, warm)
+    return _run(job, folder, console, overrides, warm)
 
 
-def _run(job: Plan, folder: Path, console: Console, overrides: Sequence[str]) -> Outcome:
+def _run(job: Plan, folder: Path, console: Console, overrides: Sequence[str], warm: Warm | None) -> Outcome:
     from compiler.runtime.data.load import load
     from compiler.runtime.data.new_rows import ARTEFACT, NAMES, names_text, preprocessing
     from compiler.runtime.fitting.progress import Notes, Together, progress_on
@@ -72,7 +76,7 @@ def _run(job: Plan, folder: Path, console: Console, overrides: Sequence[str]) ->
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         imported = nullcontext()
     with Signals() as signals, imported as keras:
-        dataset = load(job.data, job.data_section)
+        dataset = (warm.dataset if warm else load)(job.data, job.data_section)
         _say(console, dataset.warnings)
         loaded = perf_counter()
         if keras:
@@ -93,7 +97,7 @@ def _run(job: Plan, folder: Path, console: Console, overrides: Sequence[str]) ->
                 writer.save_text(NAMES, names_text(dataset.names))
             if isinstance(job.model, Network):
                 watching = Together([progress_on(console), loggers])
-                outcome = _fit_network(job, dataset, writer, watching, begun.checkpoint, signals)
+                outcome = _fit_network(job, dataset, writer, watching, begun.checkpoint, signals, warm)
             else:
                 outcome = _fit_estimator(job.model, job, dataset, writer, Together([Notes(console), loggers]))
             timings |= outcome.timings
@@ -129,7 +133,13 @@ def _there(data: DataSettings) -> bool:
 
 
 def _fit_network(
-    job: Plan, dataset: Dataset, writer: RunWriter, progress: Progress, checkpoint: Checkpoint | None, signals: Signals
+    job: Plan,
+    dataset: Dataset,
+    writer: RunWriter,
+    progress: Progress,
+    checkpoint: Checkpoint | None,
+    signals: Signals,
+    warm: Warm | None,
 ) -> Outcome:
     from compiler.runtime.fitting.fit import fit
     from compiler.runtime.run import Checkpoints
@@ -137,7 +147,7 @@ def _fit_network(
     # processes would have to go on from one checkpoint together
     often = None if isinstance(job.train.strategy, MultiWorker) else job.train.checkpoint
     checkpoints = Checkpoints(writer.root, often.seconds, often.share) if often else None
-    return fit(job.graph, job.train, dataset, writer, progress, job.initial, checkpoints, checkpoint, signals)
+    return fit(job.graph, job.train, dataset, writer, progress, job.initial, checkpoints, checkpoint, signals, warm)
 
 
 def _fit_estimator(spec: EstimatorSpec, job: Plan, dataset: Dataset, writer: RunWriter, progress: Progress) -> Outcome:

@@ -27,6 +27,7 @@ from compiler.runtime.run import Checkpoint, Checkpoints
 from compiler.runtime.signals import Signals
 from compiler.runtime.training import TrainSettings, Unsuitable, head_of, objective
 from compiler.runtime.training.strategies import Single
+from compiler.runtime.warm import Warm
 from compiler.targets.keras import build
 
 __all__ = ["Diverged", "Outcome", "fit"]
@@ -42,6 +43,7 @@ def fit(
     checkpoints: Checkpoints | None = None,
     checkpoint: Checkpoint | None = None,
     signals: Signals | None = None,
+    warm: Warm | None = None,
 ) -> Outcome:
     """Train the model that `graph` describes, keep the weights of its best epoch, and evaluate those.
 
@@ -55,6 +57,7 @@ def fit(
         checkpoints: where they are made.
         checkpoint: to go on from, in the place of a beginning.
         signals: what asks to stop.
+        warm: what this process keeps from one training for the next.
 
     Raises:
         Diverged: E802; the best weights so far are saved as `model.keras`.
