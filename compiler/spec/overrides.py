@@ -46,8 +46,12 @@ OPEN = ("data.columns.", "data.inputs.", "model.params.")
 `age` is new. An estimator's parameters are checked by their types."""
 
 
+_NAMED = re.compile(r"(train|search)\.[\w.]+=\{\s*op\s*:")
+"""A choice with its arguments, `train.schedule={op: exponential, decay_rate: 2}`, new to what it is laid over."""
+
+
 def _added(text: str) -> str:
-    return f"++{text}" if text.startswith(OPEN) else text
+    return f"++{text}" if text.startswith(OPEN) or _NAMED.match(text) else text
 
 
 def _unquoted_keys(text: str) -> str:
@@ -67,7 +71,8 @@ def _parses(text: str) -> bool:
 
 def as_typed(text: str) -> str:
     """An override as the user wrote it, before `for_hydra`."""
-    return text.removeprefix("++") if text.startswith(("++model.", *(f"++{key}" for key in OPEN))) else text
+    plain = text.removeprefix("++")
+    return plain if plain.startswith(("model.", *OPEN)) or _NAMED.match(plain) else text
 
 
 def override_place(override: Override) -> Place:

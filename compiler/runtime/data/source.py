@@ -301,7 +301,7 @@ class DataSettings(Settings):
 
     def settled(self, auto: frozenset[str], blame: Blame) -> dict[str, object] | None:
         """The values of the keys in `auto`, by a look at the data; None where `blame` was told why not."""
-        raise NotImplementedError  # only for sources with a class attribute `auto`
+        return {}  # without the class attribute `auto` there is nothing to settle
 
     def fit(self, part: Part, rows: Array, blame: Blame) -> Mapping[str, Any]:
         """What preparing inputs has to know of the training rows, `rows` of `part`: scales, categories. JSON's values.
