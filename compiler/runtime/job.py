@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
+from math import isfinite
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from compiler.estimators import EstimatorSpec
     from compiler.runtime.data import Dataset
     from compiler.runtime.fitting.outcome import Outcome
-    from compiler.runtime.fitting.progress import Progress
+    from compiler.runtime.fitting.progress import Progress, Row
     from compiler.runtime.loggers import Loggers
     from compiler.runtime.run import Checkpoint, RunWriter
     from compiler.runtime.signals import Signals
@@ -32,7 +33,13 @@ if TYPE_CHECKING:
 
 
 def run(
-    job: Plan, folder: Path, console: Console, overrides: Sequence[str] = (), *, warm: Warm | None = None
+    job: Plan,
+    folder: Path,
+    console: Console,
+    overrides: Sequence[str] = (),
+    *,
+    observer: Progress | None = None,
+    warm: Warm | None = None,
 ) -> Outcome:
     """Train, evaluate, and leave a complete run in `folder`; or go on with the unfinished one that is there.
 
@@ -41,23 +48,32 @@ def run(
 
     Args:
         overrides: the command line, for the record.
+        observer: told of the epochs too, and may end the training.
         warm: what this process keeps from one training for the next; None where there is one alone.
 
     Raises:
+        Pruned: `observer` ended it; the run's status is `pruned`.
         ConfigError: faulty data (E7xx), a layer that Keras refuses (E801), a loss that is no number (E802), a folder
             that cannot be used (E803, E806), memory or disk that run out (E804, E805), a signal (E807), an unfinished
             run in `folder` that is another one (E810).
     """
     if _follows(job):  # the first worker alone writes the run
         with TemporaryDirectory() as own:
-            return _run(job, Path(own) / "run", console, overrides, warm)
-    return _run(job, folder, console, overrides, warm)
+            return _run(job, Path(own) / "run", console, overrides, observer, warm)
+    return _run(job, folder, console, overrides, observer, warm)
 
 
-def _run(job: Plan, folder: Path, console: Console, overrides: Sequence[str], warm: Warm | None) -> Outcome:
+def _run(
+    job: Plan,
+    folder: Path,
+    console: Console,
+    overrides: Sequence[str],
+    observer: Progress | None,
+    warm: Warm | None,
+) -> Outcome:
     from compiler.runtime.data.load import load
     from compiler.runtime.data.new_rows import ARTEFACT, NAMES, names_text, preprocessing
-    from compiler.runtime.fitting.progress import Notes, Together, progress_on
+    from compiler.runtime.fitting.progress import Notes, Pruned, Rows, Together, progress_on
     from compiler.runtime.importing import KerasImport
     from compiler.runtime.loggers import require_packages
     from compiler.runtime.run import RunWriter
@@ -95,11 +111,17 @@ def _run(job: Plan, folder: Path, console: Console, overrides: Sequence[str], wa
             writer.save_json(ARTEFACT, preprocessing(job.data, job.data_section, dataset))
             if dataset.names:
                 writer.save_text(NAMES, names_text(dataset.names))
-            if isinstance(job.model, Network):
-                watching = Together([progress_on(console), loggers])
-                outcome = _fit_network(job, dataset, writer, watching, begun.checkpoint, signals, warm)
-            else:
-                outcome = _fit_estimator(job.model, job, dataset, writer, Together([Notes(console), loggers]))
+            shown = progress_on(console) if isinstance(job.model, Network) else Notes(console)
+            rows = Rows()
+            watching = Together([shown, loggers, rows, *([observer] if observer else [])])
+            try:
+                if isinstance(job.model, Network):
+                    outcome = _fit_network(job, dataset, writer, watching, begun.checkpoint, signals, warm)
+                else:
+                    outcome = _fit_estimator(job.model, job, dataset, writer, watching)
+            except Pruned as pruned:
+                writer.pruned(str(pruned), _so_far(rows.rows, timings))
+                raise
             timings |= outcome.timings
             record = {
                 "metrics": outcome.metrics,
@@ -114,6 +136,19 @@ def _run(job: Plan, folder: Path, console: Console, overrides: Sequence[str], wa
             writer.complete(record)
             loggers.complete(record)
     return outcome
+
+
+def _so_far(rows: Sequence[Row], timings: Mapping[str, float]) -> dict[str, object]:
+    """What the record of a pruned run says: the metrics of its last epoch."""
+    last = rows[-1]
+    metrics = {
+        split: {key.removeprefix(f"{split}."): value for key, value in last.items()
+                if key.startswith(f"{split}.") and isfinite(value)}
+        for split in ("train", "val")
+    }  # fmt: skip
+    seconds = {name: round(value, 3) for name, value in timings.items()}
+    fit = round(sum(row.get("seconds", 0.0) for row in rows), 3)
+    return {"metrics": metrics, "epochs_run": len(rows), "stopped": "pruned", "timings": {**seconds, "fit": fit}}
 
 
 def _follows(job: Plan) -> bool:
@@ -219,7 +254,9 @@ def _network(network: Network) -> dict[str, object]:
 def summary(outcome: Outcome, folder: Path) -> str:
     """Two lines for the end of a training: how good it is, and where it stands."""
     scores = "  ".join(
-        f"{split}.{name} {value:.4f}" for split in ("val", "test") for name, value in outcome.metrics[split].items()
+        f"{split}.{name} {value:.4f}"
+        for split in ("val", "test")
+        for name, value in outcome.metrics.get(split, {}).items()
     )
     return f"{scores}  (epoch {outcome.best_epoch})\n{folder}"
 

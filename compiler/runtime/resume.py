@@ -29,10 +29,10 @@ KEY = "resume"
 
 FREE = (
     "train.checkpoint", "train.epochs", "train.feed", "train.health", "train.loggers", "train.steps_per_execution",
-    "train.threads", "data.path", "data.memory",
+    "train.test", "train.threads", "data.path", "data.memory",
 )  # fmt: skip
-"""What may differ: it changes no bits. More epochs have a rule of their own, and other rows are found by their
-fingerprints."""
+"""What may differ: it changes no bits of the model. More epochs have a rule of their own, and other rows are found by
+their fingerprints."""
 
 _SHOWN = 5  # differences that are listed
 
@@ -164,6 +164,9 @@ def _require_unfinished(folder: Path, record: Mapping[str, Any], begun: bool, pl
     if record["status"] == "complete":
         hint = f"to train on from its weights: a new run with train.initial.weights={folder}"
         raise ConfigError([Fault("E810", f"the run '{folder}' is complete: there is nothing left to do", place, hint)])
+    if record["status"] == "pruned":
+        message = f"the run '{folder}' was pruned: its sweep found that it is not worth going on with"
+        raise ConfigError([Fault("E810", message, place, "to train it to its end, start it in a new folder")])
     if record["status"] == "failed" and not begun:
         message = f"the run '{folder}' failed, and no checkpoint is left: {record.get('reason')}"
         raise ConfigError([Fault("E810", message, place, "mend that, and start a new run")])

@@ -90,6 +90,14 @@ def _lightgbm(spec: EstimatorSpec, problem: Problem) -> tuple[Any, tuple[Losses,
     metric = "l2" if regression else "binary_logloss" if problem.task == "binary" else "multi_logloss"
     losses: dict[str, dict[str, list[float]]] = {}
     callbacks: list[Callable[..., object]] = [lightgbm.record_evaluation(losses)]
+    if problem.told is not None:
+        told = problem.told
+
+        def tell(_: object) -> None:
+            told((losses["train"][metric][-1], losses["val"][metric][-1]))
+
+        tell.order = 25  # LightGBM's way to say when: after what records, which is 20
+        callbacks.append(tell)
     if problem.patience is not None:
         callbacks.append(lightgbm.early_stopping(problem.patience, verbose=False, min_delta=problem.min_delta))
     model: Any = (lightgbm.LGBMRegressor if regression else lightgbm.LGBMClassifier)(
@@ -128,16 +136,26 @@ def _open_lightgbm(path: Path) -> Any:
 
 def _fit_xgboost(spec: EstimatorSpec, problem: Problem) -> Boosters:
     import xgboost
-    from xgboost.callback import EarlyStopping
+    from xgboost.callback import EarlyStopping, TrainingCallback
 
     regression = problem.task == "regression"
     metric = "rmse" if regression else "mlogloss" if problem.task == "multiclass" else "logloss"
-    stopping: list[Any] = []
+    callbacks: list[Any] = []
+    if problem.told is not None:
+        told = problem.told
+
+        class Tell(TrainingCallback):
+            def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+                train, val = (evals_log[f"validation_{i}"][metric][-1] for i in range(2))
+                told((train**2, val**2) if regression else (train, val))
+                return False
+
+        callbacks.append(Tell())
     if problem.patience is not None:
         watch = EarlyStopping(
             rounds=problem.patience, metric_name=metric, data_name="validation_1", min_delta=problem.min_delta
         )
-        stopping = [watch]
+        callbacks.append(watch)
     arguments = {name: value for name, value in spec.params.arguments().items() if value is not None}
     model = (xgboost.XGBRegressor if regression else xgboost.XGBClassifier)(
         **arguments,
@@ -145,7 +163,7 @@ def _fit_xgboost(spec: EstimatorSpec, problem: Problem) -> Boosters:
         n_jobs=problem.threads,
         verbosity=0,
         eval_metric=metric,
-        callbacks=stopping or None,
+        callbacks=callbacks or None,
     )
     splits = [(problem.x, problem.y), (problem.x_val, problem.y_val)]
     model.fit(problem.x, problem.y, sample_weight=problem.weights, eval_set=splits, verbose=False)
@@ -153,7 +171,7 @@ def _fit_xgboost(spec: EstimatorSpec, problem: Problem) -> Boosters:
     train, val = (np.square(values) if regression else values for values in losses)
     history = tuple((float(a), float(b)) for a, b in zip(train, val, strict=True))
     booster = model.get_booster()
-    best = booster.best_iteration + 1 if stopping else len(history)
+    best = booster.best_iteration + 1 if problem.patience is not None else len(history)
     early = len(history) < (model.n_estimators or 100)
     return Boosters("xgboost", problem.task, (booster[:best],), False, history, best, early)
 

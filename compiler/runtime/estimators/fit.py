@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,11 +13,11 @@ from compiler.estimators import EstimatorSpec
 from compiler.runtime.checks import measured
 from compiler.runtime.data import Dataset
 from compiler.runtime.estimators.measures import measure
-from compiler.runtime.estimators.problem import Fitted, Problem, Table, table, usable_cpus
+from compiler.runtime.estimators.problem import Fitted, Losses, Problem, Table, table, usable_cpus
 from compiler.runtime.fitting.clock import Clock
 from compiler.runtime.fitting.history import write_csv
 from compiler.runtime.fitting.outcome import Outcome
-from compiler.runtime.fitting.progress import Progress
+from compiler.runtime.fitting.progress import Progress, Pruned
 from compiler.runtime.fitting.sampling import sample_weights
 from compiler.runtime.run import RunWriter
 from compiler.runtime.training import TrainSettings
@@ -27,23 +29,29 @@ def fit(spec: EstimatorSpec, train: TrainSettings, data: Dataset, out: RunWriter
 
     Args:
         train: settings that `check_estimator` has passed for this estimator and these data.
-        progress: told every iteration, once all are done, and what the library warned of.
+        progress: told every iteration, while it learns where the library says its losses then, else once all are
+            done; and what the library warned of.
 
     Raises:
+        Pruned: `progress` ended it while it learnt.
         ConfigError: E704, missing values that it does not take; E708, the rows do not fit in memory, or are too few.
     """
     clock = Clock()
     tables = {name: table(getattr(data, name).x) for name in ("train", "val", "test")}
     _require_suitable(spec, tables, data)
-    problem = _problem(train, data, tables)
+    live = _Live(spec, progress)
+    problem = replace(_problem(train, data, tables), told=live)
     clock.lap("build")
     fitted = _library(spec, problem)
     clock.lap("fit")
     metrics, scores = measured(train, data.task), dict[str, Mapping[str, float]]()
     for name, rows in tables.items():
+        if name == "test" and train.test == "skip":
+            continue
         split = getattr(data, name)
         predictions = fitted.predict(rows).astype(np.float32)
-        scores[name] = measure(predictions, split.y, data.task, metrics)
+        if name != "test" or train.test == "score":
+            scores[name] = measure(predictions, split.y, data.task, metrics)
         clock.lap("evaluate")
         if name != "train":
             out.save_predictions(name, predictions, split.ids, split.y)
@@ -55,9 +63,11 @@ def fit(spec: EstimatorSpec, train: TrainSettings, data: Dataset, out: RunWriter
     remarks = [_remark(remark, spec) for remark in fitted.remarks]
     if remarks:
         progress.note(remarks)
-    progress.begin(len(history), 1)
-    for row in history:
-        progress.epoch(row)
+    if not live.told:
+        progress.begin(len(history), 1)
+        with suppress(Pruned):  # it is over: nothing is saved by ending it
+            for row in history:
+                progress.epoch(row)
     progress.close()
     return Outcome(
         metrics=scores,
@@ -68,6 +78,23 @@ def fit(spec: EstimatorSpec, train: TrainSettings, data: Dataset, out: RunWriter
         timings=clock.timings,
         warnings=tuple(as_json(remark) for remark in remarks),
     )
+
+
+class _Live:
+    """Tells `progress` of iterations while the library works.
+
+    Attributes:
+        told: how many.
+    """
+
+    def __init__(self, spec: EstimatorSpec, progress: Progress) -> None:
+        self.spec, self.progress, self.told = spec, progress, 0
+
+    def __call__(self, losses: Losses) -> None:
+        if not self.told:
+            self.progress.begin(int(self.spec.params.arguments()["n_estimators"]), 1)
+        self.told += 1
+        self.progress.epoch(_row(self.told, losses))
 
 
 def _library(spec: EstimatorSpec, problem: Problem) -> Fitted:
@@ -115,10 +142,13 @@ def _require_suitable(spec: EstimatorSpec, tables: Mapping[str, Table], data: Da
 def _history(fitted: Fitted, scores: Mapping[str, Mapping[str, float]]) -> tuple[dict[str, float], ...]:
     """One row an iteration; where there are none, one with all that was measured."""
     if fitted.history:
-        rows = enumerate(fitted.history, 1)
-        return tuple({"epoch": i, "train.loss": train, "val.loss": val} for i, (train, val) in rows)
+        return tuple(_row(i, losses) for i, losses in enumerate(fitted.history, 1))
     every = {f"{split}.{key}": value for split in ("train", "val") for key, value in scores[split].items()}
     return ({"epoch": 1, **every},)
+
+
+def _row(epoch: int, losses: Losses) -> dict[str, float]:
+    return {"epoch": epoch, "train.loss": losses[0], "val.loss": losses[1]}
 
 
 def _remark(remark: str, spec: EstimatorSpec) -> Fault:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -35,6 +35,7 @@ class Problem:
         threads: how many may work.
         patience: iterations without a better loss on the validation rows that end the fit; None for never.
         min_delta: by how much a loss must be smaller to be better.
+        told: each iteration's losses while it learns, by libraries that say them; what it raises ends the fit.
     """
 
     task: Task
@@ -48,6 +49,7 @@ class Problem:
     threads: int
     patience: int | None = None
     min_delta: float = 0.0
+    told: Callable[[Losses], None] | None = None
 
     def columns(self) -> Iterator[Problem]:
         """A problem for each label or target, of two classes or of one value; itself where it is such a one."""
@@ -57,9 +59,8 @@ class Problem:
         task: Task = "regression" if self.task == "regression" else "binary"
         y, y_val = self.y.reshape(len(self.y), -1), self.y_val.reshape(len(self.y_val), -1)
         for i in range(y.shape[1]):
-            yield replace(
-                self, task=task, classes=2 if task == "binary" else 1, y=y[:, i].copy(), y_val=y_val[:, i].copy()
-            )
+            classes = 2 if task == "binary" else 1  # one column's losses are not those of all: they are not told
+            yield replace(self, task=task, classes=classes, y=y[:, i].copy(), y_val=y_val[:, i].copy(), told=None)
 
 
 class Fitted(Protocol):

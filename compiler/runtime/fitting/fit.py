@@ -48,7 +48,7 @@ def fit(
     """Train the model that `graph` describes, keep the weights of its best epoch, and evaluate those.
 
     `history.csv` is rewritten after every epoch; `model.keras` and the predictions on `val` and `test` are saved at
-    the end. The test split is evaluated once, with the weights that are kept.
+    the end. The test split is evaluated once, with the weights that are kept, if `train.test` wants it.
 
     Args:
         train: settings that `check_training` has passed for this graph and these data.
@@ -62,6 +62,7 @@ def fit(
     Raises:
         Diverged: E802; the best weights so far are saved as `model.keras`.
         Interrupted: E807, a signal stopped it.
+        Pruned: `progress` ended it.
         ConfigError: E801, Keras refuses a layer, or `train.deterministic` an operation; E602 to E604, model, loss and
             data do not go together; E901 to E904, the initial weights are not what they were when they were checked.
     """
@@ -113,7 +114,11 @@ def fit(
     row = state.history[state.best_epoch - 1]
     scores = {"train": {key[6:]: value for key, value in row.items() if key.startswith("train.")}}
     for name, split in (("val", data.val), ("test", data.test)):
-        scores[name], predictions = steps.evaluate(split.x, split.y)
+        if name == "test" and train.test == "skip":
+            continue
+        measured_now, predictions = steps.evaluate(split.x, split.y)
+        if name == "val" or train.test == "score":
+            scores[name] = measured_now
         clock.lap("evaluate")
         out.save_predictions(name, predictions, split.ids, split.y)
         clock.lap("save")

@@ -13,7 +13,8 @@ class Outcome:
     """What a training came to.
 
     Attributes:
-        metrics: by split: `val` and `test` with the best weights; `train` as measured during the best epoch.
+        metrics: by split: `val` and, with `train.test=score`, `test` with the best weights; `train` as measured during
+            the best epoch.
         best_epoch: whose weights were kept, from 1.
         stopped: what ended it.
         history: one row an epoch, as in `history.csv`.

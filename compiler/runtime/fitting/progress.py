@@ -14,8 +14,12 @@ Row = Mapping[str, float]
 """One row of the history: `epoch`, `learning_rate`, `train.loss`, ..., `seconds`."""
 
 
+class Pruned(Exception):
+    """A training that is not worth going on with; whoever is told of its epochs may raise it in `epoch`."""
+
+
 class Progress(Protocol):
-    """Told by a training how far it is: the console, and every logger."""
+    """Told by a training how far it is: the console, every logger, and a sweep."""
 
     def begin(self, epochs: int, steps: int, history: Sequence[Row] = ()) -> None:
         """A training of at most `epochs` epochs of `steps` steps begins, or goes on after those of `history`."""
@@ -24,7 +28,11 @@ class Progress(Protocol):
         """`done` steps of `epoch` (from 1) are done."""
 
     def epoch(self, row: Row) -> None:
-        """An epoch is over."""
+        """An epoch is over.
+
+        Raises:
+            Pruned: the training is to end here.
+        """
 
     def note(self, faults: Sequence[Fault]) -> None:
         """Something was noticed while it runs; these are warnings."""
@@ -101,6 +109,23 @@ class Silent:
     def epoch(self, row: Row) -> None: ...
     def note(self, faults: Sequence[Fault]) -> None: ...
     def close(self) -> None: ...
+
+
+class Rows(Silent):
+    """Keeps the history, for what is not told of it otherwise.
+
+    Attributes:
+        rows: one an epoch, those before a resumption too.
+    """
+
+    def __init__(self) -> None:
+        self.rows: tuple[Row, ...] = ()
+
+    def begin(self, epochs: int, steps: int, history: Sequence[Row] = ()) -> None:
+        self.rows = tuple(history)
+
+    def epoch(self, row: Row) -> None:
+        self.rows = (*self.rows, row)
 
 
 class Together:

@@ -107,6 +107,7 @@ class Training:
         Raises:
             Diverged: E802.
             Interrupted: E807, a signal came, and a checkpoint was made.
+            Pruned: `progress` ended it.
         """
         rows = self.data.train
         weights = sample_weights(rows.y, self.train, len(self.data.class_names))

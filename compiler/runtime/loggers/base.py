@@ -11,7 +11,7 @@ from typing import Any, Literal, cast
 from compiler.errors import Fault
 from compiler.runtime.fitting.progress import Row
 
-Ended = Literal["complete", "failed", "interrupted"]
+Ended = Literal["complete", "pruned", "failed", "interrupted"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from compiler.errors import Fault, Place, as_json
 from compiler.runtime.extras import require
-from compiler.runtime.fitting.progress import Row
+from compiler.runtime.fitting.progress import Pruned, Row
 from compiler.runtime.loggers.base import About, Ended, Logger
 from compiler.runtime.training import loggers as named
 from compiler.spec.located import Map, at
@@ -76,7 +76,8 @@ class Loggers:
         from compiler.runtime.signals import Interrupted
 
         interrupted = isinstance(error, (Interrupted, KeyboardInterrupt))
-        self._end("interrupted" if interrupted else "failed", {}, str(error) or type(error).__name__)
+        how = "pruned" if isinstance(error, Pruned) else "interrupted" if interrupted else "failed"
+        self._end(how, {}, str(error) or type(error).__name__)
 
     def _end(self, how: Ended, record: Mapping[str, Any], reason: str) -> None:
         self._each(lambda logger: logger.end(how, record, reason))

@@ -13,7 +13,12 @@ from compiler.runtime.loggers.base import About, Ended, Logger
 from compiler.runtime.training.loggers import MLflow
 
 _TAG = "lamina.run"
-_STATUS: dict[Ended, str] = {"complete": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
+_STATUS: dict[Ended, str] = {
+    "complete": "FINISHED",
+    "pruned": "KILLED",  # MLflow has no word of its own for it
+    "failed": "FAILED",
+    "interrupted": "KILLED",
+}
 _AT_ONCE = 100  # parameters that MLflow takes in one call
 _LONGEST = 6000  # of a parameter
 

@@ -65,7 +65,7 @@ class TensorBoardLogger(Logger):
             return
         import tensorflow as tf
 
-        if how == "complete":
+        if how == "complete" and record["metrics"].get("test"):
             with tf.summary.create_file_writer(str(self.root / "test")).as_default(step=record["best_epoch"]) as writer:
                 for metric, value in record["metrics"]["test"].items():
                     tf.summary.scalar(metric, value)

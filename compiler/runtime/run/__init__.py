@@ -7,23 +7,24 @@
     model.keras | ...      weights and architecture
     history.csv            one row an epoch
     predictions/val.npz    `predictions` float32 (N, C) or (N, K), `rows` (N,) ids, `labels` (N,) or (N, K)
-    predictions/test.npz
+    predictions/test.npz   unless train.test=skip
 
 Every file is made under a temporary name (`.tmp-...` in the directory), synced to disk and renamed, so a file
 under a real name is whole, whenever the process was killed. The fields of `run.json`:
 
     schema       version of this form, an integer; readers refuse newer ones
-    status       `running` from the start, then `complete`, `failed`, or `interrupted` where a checkpoint is left from
-                 which it can go on; a killed run stays `running`
+    status       `running` from the start, then `complete`, `failed`, `pruned` by a sweep, or `interrupted` where a
+                 checkpoint is left from which it can go on; a killed run stays `running`
     process      {pid, host, started}: who writes or wrote it; `started` in UTC
     finished     when it stopped running, in UTC
-    reason       of a failed or interrupted run: why
+    reason       of a failed, pruned or interrupted run: why
     artefacts    {name: {sha256, bytes}}, names relative to the directory with `/`
     kind, name   `keras`, `gbdt`, `ensemble`, ...; the model's name
     overrides    the command line
     resumed      the processes that were at work before it, each with the epochs and steps that the next took over
     task         `multiclass`, `binary`, `multilabel` or `regression`
-    metrics      {train: {...}, val: {...}, test: {...}}: finite numbers by metric, so that a selector says `val.loss`
+    metrics      {train: {...}, val: {...}, test: {...}}: finite numbers by metric, so that a selector says `val.loss`;
+                 no `test` unless train.test=score; of a pruned run, those of its last epoch
     best_epoch   whose weights were kept, from 1; `epochs_run` how many there were, `stopped` what ended them
     warnings     what was noticed while it trained: code, message, place, hint (W821 and on)
     initial      the weights it began with: file, sha256, how they were paired; null for random ones

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 SCHEMA = 1
 """Version of the form of `run.json`; raised when a reader of the version before could not read it rightly."""
 
+STATUSES = ("running", "complete", "pruned", "failed", "interrupted")
+
 _MOST_BYTES = 16 * 2**20  # of a run.json: a run with 10,000 artefacts has 2 MB
 
 
@@ -153,7 +155,7 @@ def _is_record(record: Any) -> bool:
     artefacts: Any = fields.get("artefacts")
     return (
         type(fields.get("schema")) is int
-        and fields.get("status") in ("running", "complete", "failed", "interrupted")
+        and fields.get("status") in STATUSES
         and _all_mappings(metrics)
         and _all_mappings(artefacts)
         and all(_is_artefact(name, made) for name, made in artefacts.items())

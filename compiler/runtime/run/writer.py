@@ -35,7 +35,7 @@ _OWN = ("schema", "status", "process", "finished", "reason", "artefacts")
 
 
 class RunWriter:
-    """The one writer of a run directory, from its opening until `complete` or `fail`.
+    """The one writer of a run directory, from its opening until `complete`, `pruned` or `fail`.
 
     As a context manager it fails the run when the block raises, or ends without `complete`:
 
@@ -51,8 +51,8 @@ class RunWriter:
             it raises is raised; what it gives are further fields of the new record.
 
     Raises:
-        ConfigError: E803, the directory has a complete run or is not writable; E805, the disk is full; E806, another
-            process is writing it.
+        ConfigError: E803, the directory has a complete or pruned run or is not writable; E805, the disk is full; E806,
+            another process is writing it.
     """
 
     def __init__(
@@ -71,9 +71,9 @@ class RunWriter:
         try:
             if (self.root / RECORD).exists():
                 record = read_record(self.root)
-                if record["status"] == "complete":
+                if record["status"] in ("complete", "pruned"):
                     hint = "give another folder, or remove this one"
-                    raise refused(f"'{self.root}' already has a complete run", hint)
+                    raise refused(f"'{self.root}' already has a {record['status']} run", hint)
                 if before is not None:
                     self._about |= _callers(before(record, self._about))
             with reported(f"write a run to '{self.root}'"):
@@ -152,13 +152,14 @@ class RunWriter:
             ConfigError: E802, a metric is NaN or infinite; E803 or E805, the file system refuses.
             RuntimeError: the run is complete or failed already.
         """
-        self._require_open()
-        self._record({"status": "complete"}, {**self._about, **_callers(record)}, finished=True)
-        try:
-            Checkpoints(self.root).remove()
-        finally:
-            self._close()
-        return self.root
+        return self._end({"status": "complete"}, record)
+
+    def pruned(self, reason: str, record: Mapping[str, object]) -> Path:
+        """Say that a sweep ended the run early, remove its checkpoints, and let go of the directory.
+
+        Args and raises as `complete` has them.
+        """
+        return self._end({"status": "pruned", "reason": reason}, record)
 
     def fail(self, reason: str) -> None:
         """Say that the run failed and why, and let go of the directory. What was saved stays.
@@ -182,6 +183,15 @@ class RunWriter:
             reason = f"{type(error).__name__}: {error}".rstrip(": ") if error else "it ended before it was complete"
             with suppress(ConfigError):  # the error on its way out says more than a disk that is full besides
                 self.fail(reason)
+
+    def _end(self, status: Mapping[str, object], record: Mapping[str, object]) -> Path:
+        self._require_open()
+        self._record(status, {**self._about, **_callers(record)}, finished=True)
+        try:
+            Checkpoints(self.root).remove()
+        finally:
+            self._close()
+        return self.root
 
     def _record(self, status: Mapping[str, object], fields: Mapping[str, object], finished: bool = False) -> None:
         artefacts = {name: {"sha256": made.sha256, "bytes": made.bytes} for name, made in self._artefacts.items()}

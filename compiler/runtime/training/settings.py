@@ -102,6 +102,7 @@ Xla = Annotated[
         schema={"enum": [True, False, "auto"]},
     ),
 ]
+Test = Annotated[Literal["score", "predict", "skip"], choice("score", "predict", "skip")]
 Metrics = Annotated[Literal["auto"] | tuple[Metric, ...], Annotation(_check_metrics, _metrics_schema)]
 ClassWeight = Annotated[
     Literal["balanced"] | dict[int, float] | None, Annotation(_check_class_weight, _class_weight_schema)
@@ -132,6 +133,8 @@ class TrainSettings(Settings):
         health: whether a network that does not learn is looked into after the first epoch.
         loggers: told of the epochs, besides `history.csv`.
         callbacks: Keras's, or the user's own.
+        test: what is done with the test split at the end: it is scored; or predicted, for ensembles, and not scored;
+            or not touched.
     """
 
     epochs: PositiveInt = 20
@@ -159,6 +162,7 @@ class TrainSettings(Settings):
     health: Bool = True
     loggers: Annotated[tuple[Logger, ...], several(Logger)] = ()
     callbacks: Annotated[tuple[Callback, ...], several(Callback)] = ()
+    test: Test = "score"
 
     @model_validator(mode="after")
     def _go_together(self) -> Self:
