@@ -1,6 +1,6 @@
 """What `training.py` compares with: the script that a Keras user writes around a network.
 
-    python benchmarks/_by_hand.py NETWORK.py FOLDER ROWS EPOCHS STARTED
+    python benchmarks/_by_hand.py NETWORK.py FOLDER ROWS EPOCHS SEED STARTED
 
 NETWORK.py has `build_model`, FOLDER the IDX files of Fashion-MNIST, STARTED is the time at which the process was
 started. The last line is JSON: seconds of each epoch, from STARTED to the end of the first step, accuracy on `val`.
@@ -20,8 +20,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 
-network, folder, rows, epochs, started = sys.argv[1], Path(sys.argv[2]), *map(float, sys.argv[3:6])
-rows, epochs = int(rows), int(epochs)
+network, folder, started = sys.argv[1], Path(sys.argv[2]), float(sys.argv[6])
+rows, epochs, seed = map(int, sys.argv[3:6])
 batch_size = 64
 
 
@@ -50,7 +50,7 @@ class Seconds(keras.callbacks.Callback):
         self.seconds.append(time.perf_counter() - self.began)
 
 
-keras.utils.set_random_seed(0)
+keras.utils.set_random_seed(seed)
 x, y = split("train")
 x_test, y_test = split("t10k")
 kept = len(x) - len(x) // 10

@@ -5,7 +5,7 @@
 NAME is one or more of `mlp`, `convnet`, `sepconv_small`. FOLDER holds the four IDX files of Fashion-MNIST
 (or LAMINA_FASHION_MNIST says where; else Debian's folder); without it digits repeated take their place, and accuracies
 say nothing. Both sides are whole processes, in turn: `python train.py ...`, and `_by_hand.py` around the network that
-`emit python` writes, with the same optimizer, schedule, loss and metrics. Medians of the repeats:
+`emit python` writes, with the same optimizer, schedule, loss and metrics. Every repeat has another seed; medians:
 
 - an epoch: seconds, validation included, without the first one, which traces;
 - cpu: seconds of processor time of the whole process, which other work on the machine moves less;
@@ -54,10 +54,10 @@ class Figures:
     accuracy: float
 
 
-def ours(overrides: Sequence[str], work: Path) -> Figures:
+def ours(overrides: Sequence[str], work: Path, seed: int) -> Figures:
     """`python train.py ...`, as a user types it."""
     folder = Path(tempfile.mkdtemp(dir=work))
-    command = [sys.executable, "train.py", *overrides, f"hydra.run.dir={folder}", "hydra.output_subdir=null"]
+    command = [sys.executable, "train.py", *overrides, f"train.seed={seed}", f"hydra.run.dir={folder}"]
     _, cpu, memory = measured(command)
     with (folder / "history.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -67,14 +67,14 @@ def ours(overrides: Sequence[str], work: Path) -> Figures:
     return Figures(statistics.median(seconds), cpu, first, memory, float(rows[-1]["val.accuracy"]))
 
 
-def by_hand(overrides: Sequence[str], work: Path, arguments: Sequence[str]) -> Figures:
+def by_hand(overrides: Sequence[str], work: Path, arguments: Sequence[str], seed: int) -> Figures:
     """The script beside the network that `emit python` writes."""
     network = work / "network.py"
     if not network.exists():
         emit = [sys.executable, "-m", "compiler", "emit", "python", *overrides, "-o", str(network)]
         subprocess.run(emit, cwd=REPOSITORY, check=True)
     script = Path(__file__).with_name("_by_hand.py")
-    text, cpu, memory = measured([sys.executable, str(script), str(network), *arguments, str(time.time())])
+    text, cpu, memory = measured([sys.executable, str(script), str(network), *arguments, str(seed), str(time.time())])
     said = json.loads(text.splitlines()[-1])
     seconds = said["seconds"][1:] or said["seconds"]
     return Figures(statistics.median(seconds), cpu, said["start"], memory, said["accuracy"])
@@ -101,13 +101,16 @@ def compare(name: str, overrides: Sequence[str], epochs: int, target: float, opt
         data = ("data=fashion_mnist", f"data.path={source}", f"data.limit={options.rows}")
         settings = (f"train.epochs={epochs}", "train.batch_size=64")
         found: dict[str, list[Figures]] = {"ours": [], "by hand": []}
-        sides: list[tuple[str, Callable[[], Figures]]] = [
-            ("ours", lambda: ours([*overrides, *data, *settings], work)),
-            ("by hand", lambda: by_hand([*overrides, *data], work, [str(source), str(options.rows), str(epochs)])),
+        sides: list[tuple[str, Callable[[int], Figures]]] = [
+            ("ours", lambda seed: ours([*overrides, *data, *settings], work, seed)),
+            (
+                "by hand",
+                lambda seed: by_hand([*overrides, *data], work, [str(source), str(options.rows), str(epochs)], seed),
+            ),
         ]
         for i in range(options.repeats):
             for side, run in sides if i % 2 else sides[::-1]:
-                found[side].append(run())
+                found[side].append(run(i))
                 if options.verbose:
                     print(f"  {name} {side}: {found[side][-1]}", flush=True)
 
@@ -127,7 +130,8 @@ def compare(name: str, overrides: Sequence[str], epochs: int, target: float, opt
             met = theirs / mine >= limit
             line += f"  {theirs / mine:5.2f} x faster (target {limit:.1f})"
         elif key == "accuracy":
-            met, line = True, line + f"  {mine - theirs:+.3f}"
+            spreads = [f"{min(v):.3f} to {max(v):.3f}" for v in ([f.accuracy for f in of] for of in found.values())]
+            met, line = True, line + f"  {mine - theirs:+.3f} (ours {spreads[0]}, by hand {spreads[1]})"
         else:
             met = not limit or mine / theirs <= limit
             line += f"  {mine / theirs:5.2f} of it" + (f" (target {limit:.1f})" if limit else "")
