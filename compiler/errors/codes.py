@@ -85,6 +85,11 @@ CODES: dict[str, str] = {
     "W608": "doubtful fine-tuning",
     "E609": "estimator where a network is needed",
     "W610": "remark of an estimator's library",
+    # the space of a sweep
+    "E651": "sweep without values",
+    "E652": "malformed condition",
+    "E653": "point outside the space",
+    "E654": "interval in a grid",
     # data
     "E701": "data not found",
     "E702": "data that cannot be read",

@@ -9,9 +9,11 @@ from collections.abc import Callable
 
 import pytest
 
-from compiler.errors import CODES, ConfigError, render
+from compiler.errors import CODES, ConfigError, Diagnostics, render
 from compiler.runtime.data.load import load
 from compiler.runtime.plan import plan
+from compiler.runtime.sweep.parameters import read_space, without_sweeps
+from compiler.runtime.sweep.settings import read_search
 from compiler.spec.compose import compose
 from compiler.spec.overrides import for_hydra
 from tests.pages import ROOT, Example, by_commands, consoles
@@ -20,10 +22,11 @@ Says = Callable[[Example, Callable[[list[str]], str]], None]
 EXAMPLES = consoles(ROOT / "docs/errors.md")
 SHELLS = [example for example in EXAMPLES if any(not line.startswith("$ python ") for line in example.typed)]
 FOREIGN = [example for example in EXAMPLES if example.title[1] == "9"]
+SPACES = [example for example in EXAMPLES if example.title[:3] == "E65"]
 CHECKS = [example for example in EXAMPLES if "train.py" not in example.body and example not in FOREIGN]
 # faults in the data are found before TensorFlow is imported
 DATA = [example for example in EXAMPLES if example not in CHECKS and example.title[1] == "7"]
-TRAININGS = [example for example in EXAMPLES if example not in CHECKS + DATA + FOREIGN + SHELLS]
+TRAININGS = [example for example in EXAMPLES if example not in CHECKS + DATA + FOREIGN + SHELLS + SPACES]
 
 
 def faults_of_data(words: list[str]) -> str:
@@ -34,6 +37,29 @@ def faults_of_data(words: list[str]) -> str:
         return render(load(job.data, job.data_section).warnings)
     except ConfigError as error:
         return render(error.faults)
+
+
+def faults_of_space(words: list[str]) -> str:
+    """What `python train.py -m ...` prints of the space, before anything is queued."""
+    arguments = for_hydra([word for word in words[1:] if word != "-m"])
+    diagnostics = Diagnostics()
+    composed = compose(without_sweeps(arguments))
+    _, space = read_space(arguments, composed.section("search"), diagnostics, loader=composed.loader)
+    try:
+        diagnostics.raise_errors()
+        settings = read_search(composed.section("search"), diagnostics)
+        assert settings is not None, words
+        for point in settings.enqueue:
+            space.parse(point, composed.section("search").entries["enqueue"].place)
+        list(space.grid())
+    except ConfigError as error:
+        return render(error.faults)
+    return ""
+
+
+@pytest.mark.parametrize("example", SPACES, ids=str)
+def test_a_space_has_the_fault_that_the_page_says(example: Example, says: Says) -> None:
+    says(example, faults_of_space)
 
 
 @pytest.mark.parametrize("example", CHECKS, ids=str)
