@@ -41,7 +41,7 @@ def parsed(overrides: Sequence[str]) -> list[Override]:
     return OverridesParser.create().parse_overrides([text for text in overrides if _parses(text)])
 
 
-OPEN = ("data.columns.", "data.inputs.", "model.params.")
+OPEN = ("data.columns.", "data.inputs.", "model.params.", "search.space", "search.conditions")
 """Mappings whose keys the user makes up, or that a file need not list: `data.columns.age=numeric` need not say that
 `age` is new. An estimator's parameters are checked by their types."""
 

@@ -44,6 +44,8 @@ def faults_of_space(words: list[str]) -> str:
     arguments = for_hydra([word for word in words[1:] if word != "-m"])
     diagnostics = Diagnostics()
     composed = compose(without_sweeps(arguments))
+    for fault in composed.faults:
+        diagnostics.add(fault)
     _, space = read_space(arguments, composed.section("search"), diagnostics, loader=composed.loader)
     try:
         diagnostics.raise_errors()

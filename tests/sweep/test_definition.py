@@ -80,5 +80,6 @@ def test_the_newest_unfinished_sweep_of_a_definition_is_found(tmp_path: Path) ->
         os.utime(tmp_path / name / "sweep.yaml", (10**9 - age, 10**9 - age))
     found = find_unfinished(tmp_path, ours.hash)
     assert found == SweepFolder(tmp_path / "day/new")
+    assert found is not None
     found.results.write_text('{"status": "complete"}', "utf-8")
     assert find_unfinished(tmp_path, ours.hash) == SweepFolder(tmp_path / "old")

@@ -55,7 +55,7 @@ class Choices:
 
     @property
     def source(self) -> str:
-        """What an override says of them all: a list, since Hydra's `choice()` takes no null; a value alone stands twice."""
+        """What an override says of them all: no `choice()`, which takes no null; a value alone stands twice."""
         return ",".join(self.texts if len(self.texts) > 1 else self.texts * 2)
 
     def __str__(self) -> str:

@@ -1,7 +1,7 @@
 """What the command line and the configuration say of a sweep, in Hydra's own grammar: what is fixed, and its space.
 
-`hydra.sweeper.params` comes first, `search.space` lies over it, and the command line over both; a key that it fixes is no
-parameter any more.
+`hydra.sweeper.params` comes first, `search.space` lies over it, and the command line over both: a key that it fixes is
+no parameter any more.
 """
 
 from __future__ import annotations
