@@ -40,6 +40,7 @@ def run(
     *,
     observer: Progress | None = None,
     warm: Warm | None = None,
+    signals: Signals | None = None,
 ) -> Outcome:
     """Train, evaluate, and leave a complete run in `folder`; or go on with the unfinished one that is there.
 
@@ -50,6 +51,7 @@ def run(
         overrides: the command line, for the record.
         observer: told of the epochs too, and may end the training.
         warm: what this process keeps from one training for the next; None where there is one alone.
+        signals: what asks to stop, where the process listens to that already.
 
     Raises:
         Pruned: `observer` ended it; the run's status is `pruned`.
@@ -59,8 +61,8 @@ def run(
     """
     if _follows(job):  # the first worker alone writes the run
         with TemporaryDirectory() as own:
-            return _run(job, Path(own) / "run", console, overrides, observer, warm)
-    return _run(job, folder, console, overrides, observer, warm)
+            return _run(job, Path(own) / "run", console, overrides, observer, warm, signals)
+    return _run(job, folder, console, overrides, observer, warm, signals)
 
 
 def _run(
@@ -70,6 +72,7 @@ def _run(
     overrides: Sequence[str],
     observer: Progress | None,
     warm: Warm | None,
+    signals: Signals | None,
 ) -> Outcome:
     from compiler.runtime.data.load import load
     from compiler.runtime.data.new_rows import ARTEFACT, NAMES, names_text, preprocessing
@@ -77,7 +80,7 @@ def _run(
     from compiler.runtime.importing import KerasImport
     from compiler.runtime.loggers import require_packages
     from compiler.runtime.run import RunWriter
-    from compiler.runtime.signals import Signals
+    from compiler.runtime.signals import NOTHING, Signals
 
     start = perf_counter()
     if job.data is None:
@@ -91,7 +94,8 @@ def _run(
         # threads that wait for others sleep: where processors are shared, spinning makes boosting 20 times slower
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         imported = nullcontext()
-    with Signals() as signals, imported as keras:
+    with signals or Signals() as signals, imported as keras:
+        signals.kept = NOTHING
         dataset = (warm.dataset if warm else load)(job.data, job.data_section)
         _say(console, dataset.warnings)
         loaded = perf_counter()

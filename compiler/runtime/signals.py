@@ -13,6 +13,8 @@ from compiler.errors import ConfigError, Fault
 
 CODE = "E807"
 
+NOTHING = ("nothing was trained yet", None)
+
 _ASKING = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 """SIGUSR1 is what SLURM is told to send some time before the end (`--signal=USR1@120`)."""
 
@@ -38,7 +40,8 @@ class Signals:
 
     Where they came within `held()` they are kept in `received` only, and who holds them looks there. A second
     Ctrl-C is Python's own again. A signal for which the program has a handler already (submitit's, say) is left to it,
-    and so are all of them outside of the main thread.
+    and so are all of them outside of the main thread. It may be entered again within itself: a process that trains
+    several runs has one for all of them.
 
     Attributes:
         received: the number of the signal that came; None while none did.
@@ -47,18 +50,19 @@ class Signals:
 
     def __init__(self) -> None:
         self.received: int | None = None
-        self.kept: tuple[str, str | None] = ("nothing was trained yet", None)
+        self.kept: tuple[str, str | None] = NOTHING
         self._held = False
+        self._entered = 0
         self._before: dict[int, Any] = {}
 
     @contextmanager
     def held(self) -> Iterator[None]:
         """Let no signal break in meanwhile."""
-        self._held = True
+        before, self._held = self._held, True
         try:
             yield
         finally:
-            self._held = False
+            self._held = before
 
     @contextmanager
     def let_in(self) -> Iterator[None]:
@@ -78,7 +82,8 @@ class Signals:
         return Interrupted(self.received, Fault(CODE, f"stopped by {_name(self.received)}: {what}", hint=hint))
 
     def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():
+        self._entered += 1
+        if self._entered == 1 and threading.current_thread() is threading.main_thread():
             for number in _ASKING:
                 handler = signal.getsignal(number)
                 if handler in (signal.SIG_DFL, signal.default_int_handler):
@@ -86,9 +91,11 @@ class Signals:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-        self._before.clear()
+        self._entered -= 1
+        if not self._entered:
+            for number, handler in self._before.items():
+                signal.signal(number, handler)
+            self._before.clear()
         if isinstance(error, _AtOnce):
             raise self.interrupted() from None
 

@@ -82,3 +82,17 @@ def test_a_handler_of_the_programs_own_is_left_alone_and_so_are_threads() -> Non
     thread.start()
     thread.join()
     assert failed == []
+
+
+def test_a_process_with_several_runs_has_one_for_all_of_them() -> None:
+    with pytest.raises(Interrupted, match="of the second"), Signals() as signals:
+        for name in ("the first", "the second"):
+            with signals:  # as a run enters what it is given
+                signals.kept = (f"something of {name}", None)
+                with signals.held(), signals.held():
+                    pass
+                if name == "the second":
+                    send(signal.SIGTERM)
+                    pytest.fail("it went on")
+            assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
