@@ -1,0 +1,281 @@
+"""The study of a sweep: its slots in Optuna's storage, from which workers pull trials until all are finished."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+from uuid import uuid4
+
+from compiler.runtime.sweep.claims import Claim
+from compiler.runtime.sweep.definition import Definition
+from compiler.runtime.sweep.folder import SweepFolder
+from compiler.runtime.sweep.objectives import Objective
+from compiler.runtime.sweep.orphans import Orphans
+from compiler.runtime.sweep.owners import Alive, Owner
+from compiler.runtime.sweep.storage import Together, open_storage
+from compiler.runtime.sweep.trials import CLAIM, ORIGIN, REPLACES, WARM, State, TrialState, state_of
+
+if TYPE_CHECKING:
+    from optuna.storages import BaseStorage
+    from optuna.study import Study as OptunaStudy
+    from optuna.trial import FrozenTrial
+
+_OBJECTIVES = "objectives"
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many of the sweep's own trials are in each state; `slots` are all that count towards `n_trials`."""
+
+    waiting: int = 0
+    running: int = 0
+    complete: int = 0
+    pruned: int = 0
+    failed: int = 0
+    infeasible: int = 0
+
+    @property
+    def finished(self) -> int:
+        """Trials that count: what was infeasible is replaced by another."""
+        return self.complete + self.pruned + self.failed
+
+    @property
+    def slots(self) -> int:
+        return self.finished + self.waiting + self.running
+
+
+class Study:
+    """A sweep's trials. Every process that works for the sweep opens its own, by the sweep's folder.
+
+    Attributes:
+        folder, definition: of the sweep.
+        objectives: what is optimised.
+        storage: Optuna's.
+    """
+
+    def __init__(self, folder: SweepFolder, definition: Definition, storage: BaseStorage, name: str) -> None:
+        self.folder, self.definition, self.storage, self.name = folder, definition, storage, name
+        self._study_id = storage.get_study_id_from_name(name)
+        settled = storage.get_study_user_attrs(self._study_id)[_OBJECTIVES]
+        self.objectives = tuple(Objective(name, direction) for name, direction in settled)
+        self._ids: dict[int, int] = {}
+        self._orphans = Orphans(self)
+
+    @classmethod
+    def create(cls, definition: Definition, folder: SweepFolder, objectives: Sequence[Objective]) -> Study:
+        """A new study in `folder`, without a slot. What a killed beginning left there is gone on with.
+
+        Raises:
+            ConfigError: the storage cannot be used.
+        """
+        from optuna.exceptions import DuplicatedStudyError
+        from optuna.study import StudyDirection
+
+        storage, name = open_storage(definition.search.storage, folder, create=True)
+        directions = [StudyDirection[objective.direction.upper()] for objective in objectives]
+        try:
+            study_id = storage.create_new_study(directions, name)
+        except DuplicatedStudyError:
+            study_id = storage.get_study_id_from_name(name)
+        settled = [[objective.name, objective.direction] for objective in objectives]
+        storage.set_study_user_attr(study_id, _OBJECTIVES, settled)
+        return cls(folder, definition, storage, name)
+
+    @classmethod
+    def open(cls, folder: SweepFolder) -> Study:
+        """The study that is in `folder`.
+
+        Raises:
+            ConfigError: there is none, or its storage cannot be used.
+        """
+        definition = Definition.load(folder.root)
+        storage, name = open_storage(definition.search.storage, folder)
+        return cls(folder, definition, storage, name)
+
+    @property
+    def single(self) -> bool:
+        """Whether there is one objective."""
+        return len(self.objectives) == 1
+
+    @property
+    def pruned_by(self) -> str:
+        """Why a pruned trial ended, in words."""
+        return f"no better than the others at that epoch ({type(self.definition.search.pruner).__name__.lower()})"
+
+    def together(self) -> AbstractContextManager[None]:
+        """What is read and written within is one piece to all other processes, where the storage is a journal."""
+        return self.storage.together() if isinstance(self.storage, Together) else nullcontext()
+
+    # --- slots -------------------------------------------------------------------------------
+
+    def add_slots(self, wanted: int | Sequence[Mapping[str, Any]], origin: str | None = None) -> list[int]:
+        """Add trials that wait: so many whose points are to be drawn, or one for each point.
+
+        Args:
+            wanted: how many; or values by parameter, and what a point leaves out is drawn.
+            origin: what `TrialState.origin` says.
+
+        Returns:
+            Their numbers.
+        """
+        points: Sequence[Mapping[str, Any]] = [{}] * wanted if isinstance(wanted, int) else wanted
+        about = origin or ("drawn" if isinstance(wanted, int) else "enqueued")
+        with self.together():
+            return [self._add(point, {ORIGIN: about}) for point in points]
+
+    def replace(self, number: int) -> None:
+        """Add one slot in the place of a trial that turned out infeasible; once, however often it is called."""
+        if not any(frozen.user_attrs.get(REPLACES) == number for frozen in self.frozen()):
+            self._add({}, {ORIGIN: "drawn", REPLACES: number})
+
+    def _add(self, point: Mapping[str, Any], attributes: Mapping[str, Any]) -> int:
+        from optuna.trial import TrialState, create_trial
+
+        fixed: dict[str, Any] = {"fixed_params": dict(point)} if point else {}
+        slot = create_trial(state=TrialState.WAITING, system_attrs=fixed, user_attrs=dict(attributes))
+        return self.storage.get_trial(self.storage.create_new_trial(self._study_id, slot)).number
+
+    # --- claims ------------------------------------------------------------------------------
+
+    def claim(self, owner: Owner, number: int | None = None) -> Claim | None:
+        """Take the lowest trial that waits, or the one with that number, and draw its point.
+
+        Returns:
+            None where none waits, or the sweep has ended early (`ended`).
+        """
+        if self.ended():
+            return None
+        for frozen in self.frozen("WAITING"):
+            if number is None or frozen.number == number:
+                held = self._take(frozen.number, owner)
+                if held is not None:
+                    return self._drawn(frozen.number, held)
+        return None
+
+    def _take(self, number: int, owner: Owner) -> dict[str, Any] | None:
+        """Make the trial run under `owner`; None where another was faster."""
+        from optuna.exceptions import UpdateFinishedTrialError
+        from optuna.trial import TrialState
+
+        trial_id = self.trial_id(number)
+        with self.together():
+            try:
+                if not self.storage.set_trial_state_values(trial_id, TrialState.RUNNING):
+                    return None
+            except UpdateFinishedTrialError:
+                return None
+            before: Mapping[str, Any] = self.storage.get_trial(trial_id).user_attrs.get(CLAIM, {})
+            held = {
+                "token": uuid4().hex,
+                "owner": owner.as_json(),
+                "attempt": before.get("attempt", 0) + 1,
+                "deaths": before.get("deaths", 0),
+            }
+            self.storage.set_trial_user_attr(trial_id, CLAIM, held)
+            return held
+
+    def _drawn(self, number: int, held: dict[str, Any]) -> Claim:
+        from optuna.trial import Trial
+
+        # Optuna's study keeps the trials that it has seen until it is asked, which ours never is
+        study = self.as_optuna(number)
+        trial_id = self.trial_id(number)
+        try:
+            trial = Trial(study, trial_id)
+            values = self.definition.space.draw(trial)
+        except BaseException as error:  # whatever it was, the trial must not stay with a process that does not know it
+            self.let_go(trial_id, held, {"reason": f"its point could not be drawn: {error}"}, died=False)
+            raise
+        return Claim(self, study, trial, held, values)
+
+    def let_go(self, trial_id: int, held: Mapping[str, Any], ended: Mapping[str, Any], *, died: bool) -> None:
+        """Let a running trial wait again, with its parameters."""
+        from optuna.trial import TrialState
+
+        deaths = held.get("deaths", 0) + died
+        claim = {"attempt": held.get("attempt", 0), "deaths": deaths, "last": held.get("owner"), "ended": dict(ended)}
+        with self.together():
+            self.storage.set_trial_user_attr(trial_id, CLAIM, claim)
+            self.storage.set_trial_state_values(trial_id, TrialState.WAITING)
+
+    # --- what became of them -----------------------------------------------------------------
+
+    def trials(self) -> list[TrialState]:
+        """All trials of the sweep, by number; those of earlier sweeps that the method knows are not among them."""
+        return [TrialState.of(frozen) for frozen in self.frozen()]
+
+    def counts(self) -> Counts:
+        """How many are in which state."""
+        found = Counter[State](state_of(frozen) for frozen in self.frozen())
+        return Counts(**cast("dict[str, int]", found))
+
+    def ended(self) -> str | None:
+        """Why no further trial is to be begun although some wait; None while there is no such reason."""
+        search = self.definition.search
+        counts = self.counts()
+        if search.max_failures is not None and counts.failed >= search.max_failures:
+            return f"{counts.failed} trials failed (search.max_failures={search.max_failures})"
+        if counts.infeasible >= search.max_infeasible and self._infeasible_in_a_row() >= search.max_infeasible:
+            return f"the last {search.max_infeasible} points were all infeasible (search.max_infeasible)"
+        return None
+
+    def _infeasible_in_a_row(self) -> int:
+        ended = [frozen for frozen in self.frozen() if frozen.datetime_complete]
+        ended.sort(key=lambda frozen: (frozen.datetime_complete, frozen.number), reverse=True)
+        return next((i for i, frozen in enumerate(ended) if state_of(frozen) != "infeasible"), len(ended))
+
+    def finished_equal(self, key: str) -> TrialState | None:
+        """The first complete trial whose facts have that `key`; None where there is none."""
+        for frozen in self.frozen("COMPLETE"):
+            if frozen.user_attrs.get("result", {}).get("facts", {}).get("key") == key:
+                return TrialState.of(frozen)
+        return None
+
+    # --- orphans -----------------------------------------------------------------------------
+
+    def recover(self, scheduler: Alive | None = None) -> list[TrialState]:
+        """Give back, or fail, every running trial whose owner is dead; gives those trials as they are now.
+
+        A worker of this machine is dead when its process is; one of another when its scheduler says so, or, where
+        that does not know, when its heartbeat is older than `search.orphan_after`. A trial is begun again
+        `search.retries` times. To be called from time to time, by the same `Study`.
+
+        Args:
+            scheduler: says of a worker elsewhere whether it lives.
+        """
+        return self._orphans.recover(scheduler)
+
+    def lost(self, owner: str, code: str | None, reason: str, *, retry: bool = True) -> list[TrialState]:
+        """What `recover` does, for the trials of the worker of that name, by whoever saw it die and knows why.
+
+        Args:
+            retry: whether the trial may be begun again; one that hung or grew too large may not.
+        """
+        return self._orphans.lost(owner, {"code": code, "reason": reason}, retry=retry)
+
+    # --- Optuna ------------------------------------------------------------------------------
+
+    def trial_id(self, number: int) -> int:
+        """Optuna's id of a trial, which in a database is not its number."""
+        if number not in self._ids:
+            self._ids[number] = self.storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
+        return self._ids[number]
+
+    def frozen(self, *states: str) -> list[FrozenTrial]:
+        """The sweep's own trials as they are in the storage; not to be changed."""
+        from optuna.trial import TrialState
+
+        wanted = tuple(TrialState[state] for state in states) or None
+        found = self.storage.get_all_trials(self._study_id, deepcopy=False, states=wanted)
+        return [frozen for frozen in found if not frozen.user_attrs.get(ORIGIN, "").startswith(WARM)]
+
+    def as_optuna(self, number: int) -> OptunaStudy:
+        """Optuna's study, with the method's sampler seeded for that trial."""
+        from optuna.study import Study as OptunaStudy
+
+        search = self.definition.search
+        seed = (search.seed * 1_000_003 + number) % 2**32  # two processes at once must not draw the same point
+        return OptunaStudy(self.name, self.storage, search.method.sampler(seed), search.pruner.pruner())
