@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from tests.pages import Example
+    from tests.slurm.cluster import Cluster
 
 TESTS = Path(__file__).parent
 GOLDENS = TESTS / "golden"
@@ -59,6 +60,20 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 def _needs_tf(path: Path) -> bool:
     name = path.relative_to(TESTS).as_posix()
     return any(fnmatch(name, pattern) for pattern in TF_FILES) or bool(_IMPORTS_TF.search(path.read_text("utf-8")))
+
+
+@pytest.fixture(scope="session")
+def slurm() -> Iterator[Cluster]:
+    """A real SLURM of one node; skips where none can stand."""
+    from tests.slurm.cluster import Cluster, install, missing
+
+    if reason := missing():
+        pytest.skip(reason)
+    install()
+    with Cluster() as cluster, pytest.MonkeyPatch.context() as patch:
+        for name, value in cluster.environment.items():
+            patch.setenv(name, value)
+        yield cluster
 
 
 @pytest.fixture
