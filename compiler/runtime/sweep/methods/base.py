@@ -1,23 +1,95 @@
-"""What a search method is: settings, and the Optuna sampler that they make."""
+"""What a search method is: settings, and the Optuna sampler that they make for one trial."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from compiler.runtime.training.named import Named
 
 if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
     from optuna.samplers import BaseSampler
 
 
+class Parameter(Protocol):
+    """What a method must know of one parameter.
+
+    Attributes:
+        key: its name in the study.
+        only: `{parent: values}`: it exists only where every parent has one of the values.
+    """
+
+    @property
+    def key(self) -> str: ...
+
+    @property
+    def only(self) -> Mapping[str, Collection[Any]]: ...
+
+    def distribution(self) -> BaseDistribution: ...
+
+
+class Space(Protocol):
+    """What a method must know of a space: its parameters, parents before their children."""
+
+    @property
+    def parameters(self) -> Sequence[Parameter]: ...
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One trial that is to be drawn.
+
+    Attributes:
+        search_seed: `search.seed`, the same for all trials.
+        number: the trial's.
+        space: all parameters, those under a condition too.
+        n_trials: how many the sweep is planned to have.
+    """
+
+    search_seed: int
+    number: int
+    space: Space
+    n_trials: int
+
+    @property
+    def seed(self) -> int:
+        """The trial's own seed, 32 bits: no two trials of a sweep share a stream of random numbers."""
+        import numpy as np
+
+        return int(np.random.SeedSequence([self.search_seed, self.number]).generate_state(1)[0])
+
+    @cached_property
+    def distributions(self) -> dict[str, BaseDistribution]:
+        """By key, those under a condition too, without such as have one value only."""
+        found = ((parameter.key, parameter.distribution()) for parameter in self.space.parameters)
+        return {key: distribution for key, distribution in found if not distribution.single()}
+
+    @property
+    def conditional(self) -> bool:
+        """Whether any parameter exists only under a condition."""
+        return any(parameter.only for parameter in self.space.parameters)
+
+
 class Method(Named, family="search method"):
-    """Abstract: how the next point is drawn."""
+    """Abstract: how the next point is drawn.
+
+    Class attributes:
+        several: whether it optimises several objectives.
+        extra: of Lamina, that brings what it needs.
+    """
+
+    several: ClassVar[bool] = False
+    extra: ClassVar[str] = ""
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """What it needs besides Lamina's own dependencies, as it is imported."""
+        return ()
 
     @abstractmethod
-    def sampler(self, seed: int) -> BaseSampler:
-        """Optuna's sampler, seeded.
-
-        Raises:
-            ConfigError: E808, its package is not installed.
-        """
+    def sampler(self, draw: Draw) -> BaseSampler:
+        """Optuna's sampler for one trial. All that it knows of others it must read from the study."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
-from compiler.runtime.sweep.methods.base import Method
+from compiler.runtime.sweep.methods.base import Draw, Method
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 class Grid(Method):
     """Every combination, in the order of Hydra's own sweeps; the points are fixed before the first one is drawn."""
 
-    def sampler(self, seed: int) -> BaseSampler:
+    several: ClassVar[bool] = True
+
+    def sampler(self, draw: Draw) -> BaseSampler:
         from optuna.samplers import RandomSampler
 
-        return RandomSampler(seed)  # it has nothing left to draw
+        return RandomSampler(draw.seed)  # it has nothing left to draw

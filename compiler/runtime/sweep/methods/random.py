@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
-from compiler.runtime.sweep.methods.base import Method
+from compiler.runtime.sweep.methods.base import Draw, Method
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 class Random(Method):
     """Every parameter drawn independently."""
 
-    def sampler(self, seed: int) -> BaseSampler:
+    several: ClassVar[bool] = True
+
+    def sampler(self, draw: Draw) -> BaseSampler:
         from optuna.samplers import RandomSampler
 
-        return RandomSampler(seed)
+        return RandomSampler(draw.seed)
