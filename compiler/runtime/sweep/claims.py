@@ -86,6 +86,8 @@ class Claim:
 
     def infeasible(self, faults: Sequence[Fault]) -> None:
         """Tell that the point has faults; another slot takes its place. Raises `Taken`."""
+        from compiler.runtime.sweep.samplers.infeasible import mark_infeasible
+
         errors = [fault for fault in faults if fault.is_error] or list(faults)
         first = errors[0] if errors else Fault("E107", "the point has a fault")
         told = {"code": first.code, "reason": first.message, "faults": [as_json(fault) for fault in faults]}
@@ -93,7 +95,7 @@ class Claim:
             self._require_ours()
             self._study.replace(self.number)
             if not self._trial.constraints:
-                self._trial.set_constraint("faults", max(1, len(errors)))
+                mark_infeasible(self._trial)
             self._tell("infeasible", None, told)
 
     def give_back(self, reason: str, code: str | None = None) -> None:

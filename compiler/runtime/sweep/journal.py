@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from optuna.storages import JournalStorage
 from optuna.storages.journal import BaseJournalBackend
+from optuna.trial import TrialState
 
 from compiler.errors import ConfigError, Fault
 from compiler.runtime.run.files import reported
@@ -22,6 +23,8 @@ from compiler.runtime.sweep.locks import FileLock
 from compiler.runtime.sweep.snapshot import read_snapshot, snapshot_end, write_snapshot
 
 _OFTEN = 4_000_000  # bytes behind the snapshot from which on a new one is worth its time: half a second to read
+
+_CHUNK = 65536  # bytes
 
 
 class Journal(JournalStorage):
@@ -37,9 +40,14 @@ class Journal(JournalStorage):
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Let no other process write meanwhile; what is written within is on the disk at the end."""
+        """Let no other process write meanwhile; what is written within is on the disk at the end, all or nothing."""
         with self._thread_lock, self._file.held():
             yield
+
+    def set_trial_state_values(self, trial_id: int, state: TrialState, values: Sequence[float] | None = None) -> bool:
+        # Optuna reads and then writes: who once had the trial could take it to be his again when another was faster
+        with self.together():
+            return super().set_trial_state_values(trial_id, state, values)
 
     def compact(self, often: int = _OFTEN) -> bool:
         """Write a snapshot, by which the next process opens the study faster, unless the last one is still good.
@@ -68,7 +76,9 @@ class _JournalFile(BaseJournalBackend):
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = FileLock(path)
-        self._holding = self._unsynced = False
+        self._holding = False
+        self._appended, self._end = bytearray(), 0
+        self._failed: ConfigError | None = None
         self._offsets: dict[int, int] = {}
         with reported(f"write '{path}'"):
             path.touch()
@@ -79,37 +89,51 @@ class _JournalFile(BaseJournalBackend):
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Hold the file's lock; within, what is written is synced once, at the end. Entered by one thread at a time."""
+        """Hold the file's lock; what is appended within is written at its end, in one piece: a kill leaves all of it,
+        or nothing. Entered by one thread at a time.
+
+        Raises:
+            ConfigError: E803 or E805, the file system refuses; this process has then no more to say.
+        """
         if self._holding:
             yield
             return
+        if self._failed:
+            raise self._failed
         with self._lock.held():
             self._holding = True
             try:
                 yield
             finally:
                 self._holding = False
-                if self._unsynced:
-                    self._unsynced = False
-                    with self.path.open("rb") as file:
-                        os.fsync(file.fileno())
+                if self._appended:
+                    self._write()
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        """Write records behind all others.
+        """Put records behind all others. Raises as `held` does."""
+        with self.held():
+            if not self._appended:
+                with reported(f"read '{self.path}'"):
+                    self._end = _whole(self.path)
+            self._appended += b"".join(json.dumps(log, separators=(",", ":")).encode() + b"\n" for log in logs)
 
-        Raises:
-            ConfigError: E803 or E805, the file system refuses; what was written of them is passed over.
-        """
-        data = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs).encode()
-        with self.held(), reported(f"write '{self.path}'"):
-            descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND)
-            try:
-                _remove_torn(descriptor)
-                while data:
-                    data = data[os.write(descriptor, data) :]
-                self._unsynced = True
-            finally:
-                os.close(descriptor)
+    def _write(self) -> None:
+        """Write what was appended behind the last whole line; one that has no end is that of a killed writer."""
+        try:
+            with reported(f"write '{self.path}'"), self.path.open("ab", buffering=0) as file:
+                if not self._lock.ours:
+                    raise _stood_still(self.path)
+                if file.tell() != self._end:
+                    file.truncate(self._end)
+                left = memoryview(bytes(self._appended))
+                while left:
+                    left = left[file.write(left) :]
+                os.fsync(file.fileno())
+        except ConfigError as error:
+            self._failed = error  # what this process has read is no more what is there
+            raise
+        finally:
+            self._appended.clear()
 
     def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:
         """The records from that number on, counted as this process has read them: a snapshot stands for many.
@@ -126,9 +150,7 @@ class _JournalFile(BaseJournalBackend):
                 number = len(snapshot.records)
                 self._offsets[number] = snapshot.offset
         offset = self._offsets[number]
-        with reported(f"read '{self.path}'"), self.path.open("rb") as file:
-            file.seek(offset)
-            lines = file.read().split(b"\n")[:-1]  # what stands behind the last newline is torn, or not yet whole
+        lines = self._bytes(offset).split(b"\n")[:-1]  # behind the last newline is what is torn, or not yet whole
         self._offsets = {number: offset}
         for i, line in enumerate(lines):
             record = _record(line)
@@ -139,6 +161,28 @@ class _JournalFile(BaseJournalBackend):
             number, offset = number + 1, offset + len(line) + 1
             self._offsets[number] = offset
             yield record
+
+    def _bytes(self, offset: int) -> bytes:
+        """The file from there on, with what was appended and is not yet written."""
+        if self._failed:
+            raise self._failed
+        if self._appended and offset >= self._end:
+            return bytes(self._appended[offset - self._end :])
+        with reported(f"read '{self.path}'"), self.path.open("rb") as file:
+            file.seek(offset)
+            return file.read(self._end - offset) + self._appended if self._appended else file.read()
+
+
+def _whole(path: Path) -> int:
+    """The size of the file up to the end of its last line that has one."""
+    with path.open("rb") as file:
+        size = start = file.seek(0, os.SEEK_END)
+        while start > 0:
+            file.seek(start := max(0, start - _CHUNK))
+            end = file.read(_CHUNK).rfind(b"\n")
+            if end >= 0:
+                return min(size, start + end + 1)
+    return 0
 
 
 def _record(line: bytes) -> dict[str, Any] | None:
@@ -152,17 +196,9 @@ def _record(line: bytes) -> dict[str, Any] | None:
     return None
 
 
-def _remove_torn(descriptor: int) -> None:
-    """Cut off a last line that has no end: its writer was killed, for the lock is ours."""
-    size = os.fstat(descriptor).st_size
-    if size == 0 or os.pread(descriptor, 1, size - 1) == b"\n":
-        return
-    start, end = size, -1
-    while start > 0 and end < 0:
-        start = max(0, start - 65536)
-        end = os.pread(descriptor, min(65536, size - start), start).rfind(b"\n")
-    if os.fstat(descriptor).st_size == size:
-        os.ftruncate(descriptor, start + end + 1)
+def _stood_still(path: Path) -> ConfigError:
+    message = f"this process stood still for so long that another took the lock of '{path}' from it"
+    return ConfigError([Fault("E806", message, hint="its trial is begun again by another worker")])
 
 
 def _damaged(path: Path, offset: int) -> ConfigError:

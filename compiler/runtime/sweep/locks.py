@@ -32,19 +32,25 @@ class FileLock:
 
     def __init__(self, path: Path) -> None:
         self._link = path.with_name(f"{path.name}.lock")
+        self._token = ""
         self._guard = path.with_name(f"{path.name}.lock.guard")
 
     @contextmanager
     def held(self) -> Iterator[None]:
         """Wait for the lock, and have it within."""
-        token = json.dumps([_here(os.getpid()).as_json(), uuid4().hex])
+        self._token = json.dumps([_here(os.getpid()).as_json(), uuid4().hex])
         try:
-            self._acquire(token)
+            self._acquire(self._token)
             yield
         finally:
-            if self._holder() == token:  # whoever stood still for too long has lost it
+            if self.ours:
                 with contextlib.suppress(FileNotFoundError):
                     self._link.unlink()
+
+    @property
+    def ours(self) -> bool:
+        """Whether the lock is still this one's: whoever stands still for too long loses it."""
+        return self._holder() == self._token
 
     def _acquire(self, token: str) -> None:
         begun = monotonic()

@@ -68,7 +68,7 @@ class Orphans:
                 replaced = any(other.user_attrs.get(REPLACES) == number for other in study.frozen())
                 state: State = "infeasible" if replaced else "failed"
                 try:
-                    tell(study, study.as_optuna(number), number, state, None, told)
+                    tell(study, study.as_optuna(), number, state, None, told)
                 except Taken:
                     return None
             return TrialState.of(study.storage.get_trial(trial_id))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, cast
+from urllib.parse import urlsplit
 
 from pydantic import Field
 
@@ -16,7 +17,6 @@ from compiler.settings import (
     Bool,
     MaybePositiveInt,
     MaybePositiveNumber,
-    MaybeStr,
     NonNegativeInt,
     PositiveInt,
     PositiveNumber,
@@ -76,6 +76,23 @@ def _check_names(value: object, name: str) -> object:
     return tuple(cast("list[str]", given))
 
 
+def _check_storage(value: object, name: str) -> object:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise field_error("E106", f"{name!r} must be a URL or null (got {shown(value)})")
+    if "://" not in value:
+        raise field_error("E107", f"{name!r} must be a URL (got {shown(value)})", "sqlite:///FILE, say")
+    if urlsplit(value).password is not None:
+        hint = "leave it out of the URL and set LAMINA_STORAGE_PASSWORD, or what the driver reads (~/.pgpass)"
+        raise field_error("E107", f"{name!r} has a password, which would be written to every record of the sweep", hint)
+    return value
+
+
+def _storage_schema() -> dict[str, object]:
+    return {"type": ["string", "null"]}
+
+
 def _mapping_schema() -> dict[str, object]:
     return {"type": ["object", "null"]}
 
@@ -88,6 +105,7 @@ Objectives = Annotated[tuple[tuple[str, Direction | None], ...], Annotation(_che
 Mapped = Annotated[dict[str, Any], Annotation(_check_mapping, _mapping_schema)]
 Points = Annotated[tuple[dict[str, Any], ...], Annotation(_check_mappings, _list_schema)]
 Folders = Annotated[tuple[str, ...], Annotation(_check_names, _list_schema)]
+Storage = Annotated[str | None, Annotation(_check_storage, _storage_schema)]
 Folds = Annotated[
     int | None,
     rule("an integer >= 2", is_int, lambda v: v >= 2, {"type": ["integer", "null"], "minimum": 2}, none=True),
@@ -133,7 +151,7 @@ class SearchSettings(Settings):
     enqueue: Points = ()
     warm_start: Folders = ()
     seed: NonNegativeInt = 0
-    storage: MaybeStr = None
+    storage: Storage = None
     resume: Resume = "auto"
     folds: Folds = None
     retries: NonNegativeInt = 1

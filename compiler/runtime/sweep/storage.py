@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 from contextlib import AbstractContextManager
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 from uuid import uuid4
+from warnings import catch_warnings, simplefilter
 
 from compiler.errors import ConfigError, Fault
 from compiler.runtime.run.files import make_folder, place, reported
+from compiler.runtime.sweep.definition import Definition
 from compiler.runtime.sweep.folder import SweepFolder
 
 if TYPE_CHECKING:
@@ -18,6 +23,15 @@ if TYPE_CHECKING:
 JOURNAL = "sweep"
 """The name of the one study in a journal."""
 
+PASSWORD = "LAMINA_STORAGE_PASSWORD"
+"""The variable with the password of a database whose URL names a user; drivers look at others of their own."""
+
+PORT = 13000
+"""Where a proxy listens, unless its URL says otherwise."""
+
+FORMS = "sqlite:///FILE, postgresql+psycopg://USER@HOST/DATABASE, grpc://HOST:PORT"
+
+_MOMENT = 10.0  # seconds that the beginning of a sweep waits for a server
 _NAMES = "study.json"
 
 
@@ -28,46 +42,86 @@ class Together(Protocol):
     def together(self) -> AbstractContextManager[None]: ...
 
 
-def open_storage(url: str | None, folder: SweepFolder, *, create: bool = False) -> tuple[BaseStorage, str]:
+def open_storage(definition: Definition, folder: SweepFolder, *, create: bool = False) -> tuple[BaseStorage, str]:
     """Optuna's storage of the sweep in `folder`, and the name of its study there.
 
     Args:
-        url: what `search.storage` says.
-        create: whether the study is to be made.
+        create: whether the study is to be made; then a server that is away is waited for but a moment.
 
     Raises:
         ConfigError: E803, there is no study, or the storage cannot be reached; E808, its driver is not installed.
     """
+    url = definition.search.storage
+    if url is not None:
+        name = _name(folder, create)
+        return connect(url, Path(definition.folder), _MOMENT if create else None), name
+    if not create and not folder.journal.is_file():
+        raise _refused(f"'{folder.root}' has no study: it has no {folder.journal.name}")
+    make_folder(folder.root)
+    return open_journal(folder.journal), JOURNAL
+
+
+def open_journal(path: Path) -> BaseStorage:
+    """Optuna's storage in a journal, which is made where it is missing."""
     from optuna.logging import WARNING, set_verbosity
 
+    from compiler.runtime.sweep.journal import Journal
+
     set_verbosity(WARNING)  # what it says of each trial is ours to say
-    if url is None:
-        if not create and not folder.journal.is_file():
-            raise _refused(f"'{folder.root}' has no study: it has no {folder.journal.name}")
-        from compiler.runtime.sweep.journal import Journal
-
-        make_folder(folder.root)
-        return Journal(folder.journal), JOURNAL
-    return connect(url), _name(folder, create)
+    return Journal(path)
 
 
-def connect(url: str) -> BaseStorage:
-    """Optuna's storage at a URL: `sqlite:///FILE`, `postgresql+psycopg://HOST/DATABASE`, `grpc://HOST:PORT`.
+def connect(url: str, base: Path, patience: float | None = None) -> BaseStorage:
+    """Optuna's storage at a URL: `sqlite:///FILE`, `postgresql+psycopg://USER@HOST/DATABASE`, `grpc://HOST:PORT`.
+
+    Args:
+        base: the folder that a relative `FILE` is in.
+        patience: seconds for which its server may be away now; later it may be for some minutes.
 
     Raises:
         ConfigError: E803, it cannot be reached; E808, its driver is not installed.
     """
-    from optuna.storages import GrpcStorageProxy, RDBStorage, get_storage
+    from optuna.logging import WARNING, set_verbosity
+
+    from compiler.runtime.sweep.patient import PATIENCE, Patient, again
+
+    set_verbosity(WARNING)
+    make = partial(_proxy if urlsplit(url).scheme == "grpc" else _database, url, base)
+    inner = again(url, PATIENCE if patience is None else patience, make)
+    return Patient(inner, url)  # pyright: ignore[reportAbstractUsage]  # its methods are made in a loop
+
+
+def _proxy(url: str, base: Path) -> BaseStorage:
+    from optuna.storages import GrpcStorageProxy
 
     parts = urlsplit(url)
-    if parts.scheme == "grpc":
-        return GrpcStorageProxy(host=parts.hostname or "localhost", port=parts.port or 13000)
-    return get_storage(RDBStorage(url, engine_kwargs=_engine(parts.scheme)))
+    with catch_warnings():
+        simplefilter("ignore")  # Optuna calls it experimental
+        proxy = GrpcStorageProxy(host=parts.hostname or "localhost", port=parts.port or PORT)
+    proxy.get_all_studies()
+    return proxy
 
 
-def _engine(scheme: str) -> dict[str, Any]:
-    waits = {"sqlite": {"timeout": 60}}.get(scheme.partition("+")[0], {})
-    return {"pool_pre_ping": True, "connect_args": waits}
+def _database(url: str, base: Path) -> BaseStorage:
+    from optuna.storages import RDBStorage, get_storage
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+    try:
+        parsed = make_url(url)
+        waits: dict[str, Any] = {}
+        if parsed.get_backend_name() == "sqlite":
+            parsed = parsed.set(database=str(base / (parsed.database or "study.db")))
+            waits = {"timeout": 60}
+        elif parsed.username and parsed.password is None and PASSWORD in os.environ:
+            parsed = parsed.set(password=os.environ[PASSWORD])
+        engine = {"pool_pre_ping": True, "connect_args": waits}
+        return get_storage(RDBStorage(parsed.render_as_string(hide_password=False), engine_kwargs=engine))
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise _refused(f"search.storage={url} is no storage: {error}", f"one of {FORMS}") from None
+    except ImportError:
+        hint = "pip install 'lamina[postgresql]'" if "psycopg" in url else "install the driver that its URL names"
+        raise _refused(f"the driver for {url} is not installed", hint, "E808") from None
 
 
 def _name(folder: SweepFolder, create: bool) -> str:
@@ -83,5 +137,5 @@ def _name(folder: SweepFolder, create: bool) -> str:
         raise _refused(f"'{folder.root}' has no study: it has no {_NAMES}") from None
 
 
-def _refused(message: str, code: str = "E803") -> ConfigError:
-    return ConfigError([Fault(code, message, hint=None)])
+def _refused(message: str, hint: str | None = None, code: str = "E803") -> ConfigError:
+    return ConfigError([Fault(code, message, hint=hint)])

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
@@ -19,11 +20,13 @@ from compiler.runtime.sweep.storage import Together, open_storage
 from compiler.runtime.sweep.trials import CLAIM, ORIGIN, REPLACES, WARM, State, TrialState, state_of
 
 if TYPE_CHECKING:
+    from optuna.pruners import BasePruner
+    from optuna.samplers import BaseSampler
     from optuna.storages import BaseStorage
     from optuna.study import Study as OptunaStudy
     from optuna.trial import FrozenTrial
 
-_OBJECTIVES = "objectives"
+_OBJECTIVES, _REPORTS = "objectives", "reports"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +68,17 @@ class Study:
         self._orphans = Orphans(self)
 
     @classmethod
-    def create(cls, definition: Definition, folder: SweepFolder, objectives: Sequence[Objective]) -> Study:
+    def create(
+        cls,
+        definition: Definition,
+        folder: SweepFolder,
+        objectives: Sequence[Objective],
+        reports: int | None = None,
+    ) -> Study:
         """A new study in `folder`, without a slot. What a killed beginning left there is gone on with.
+
+        Args:
+            reports: how often a whole trial reports (its epochs), where that is known.
 
         Raises:
             ConfigError: the storage cannot be used.
@@ -74,7 +86,7 @@ class Study:
         from optuna.exceptions import DuplicatedStudyError
         from optuna.study import StudyDirection
 
-        storage, name = open_storage(definition.search.storage, folder, create=True)
+        storage, name = open_storage(definition, folder, create=True)
         directions = [StudyDirection[objective.direction.upper()] for objective in objectives]
         try:
             study_id = storage.create_new_study(directions, name)
@@ -82,6 +94,7 @@ class Study:
             study_id = storage.get_study_id_from_name(name)
         settled = [[objective.name, objective.direction] for objective in objectives]
         storage.set_study_user_attr(study_id, _OBJECTIVES, settled)
+        storage.set_study_user_attr(study_id, _REPORTS, reports)
         return cls(folder, definition, storage, name)
 
     @classmethod
@@ -92,7 +105,7 @@ class Study:
             ConfigError: there is none, or its storage cannot be used.
         """
         definition = Definition.load(folder.root)
-        storage, name = open_storage(definition.search.storage, folder)
+        storage, name = open_storage(definition, folder)
         return cls(folder, definition, storage, name)
 
     @property
@@ -180,9 +193,7 @@ class Study:
     def _drawn(self, number: int, held: dict[str, Any]) -> Claim:
         from optuna.trial import Trial
 
-        # Optuna's study keeps the trials that it has seen until it is asked, which ours never is
-        study = self.as_optuna(number)
-        trial_id = self.trial_id(number)
+        study, trial_id = self.as_optuna(), self.trial_id(number)
         try:
             trial = Trial(study, trial_id)
             values = self.definition.space.draw(trial)
@@ -272,10 +283,18 @@ class Study:
         found = self.storage.get_all_trials(self._study_id, deepcopy=False, states=wanted)
         return [frozen for frozen in found if not frozen.user_attrs.get(ORIGIN, "").startswith(WARM)]
 
-    def as_optuna(self, number: int) -> OptunaStudy:
-        """Optuna's study, with the method's sampler seeded for that trial."""
+    def as_optuna(self) -> OptunaStudy:
+        """Optuna's study as it is now: one keeps what it has seen until it is asked for a trial, which ours never is."""
         from optuna.study import Study as OptunaStudy
 
-        search = self.definition.search
-        seed = (search.seed * 1_000_003 + number) % 2**32  # two processes at once must not draw the same point
-        return OptunaStudy(self.name, self.storage, search.method.sampler(seed), search.pruner.pruner())
+        return OptunaStudy(self.name, self.storage, self._sampler, self._pruner)
+
+    @cached_property
+    def _sampler(self) -> BaseSampler:
+        from compiler.runtime.sweep.drawing import sampler_of
+
+        return sampler_of(self.definition)
+
+    @cached_property
+    def _pruner(self) -> BasePruner:
+        return self.definition.search.pruner.pruner(self.storage.get_study_user_attrs(self._study_id).get(_REPORTS))
