@@ -291,9 +291,10 @@ class Study:
 
     @cached_property
     def _sampler(self) -> BaseSampler:
-        from compiler.runtime.sweep.drawing import sampler_of
+        from compiler.runtime.sweep.samplers.seeded import Seeded
 
-        return sampler_of(self.definition)
+        search, space = self.definition.search, self.definition.space
+        return Seeded(search.method, search.seed, space, search.n_trials or len(space))
 
     @cached_property
     def _pruner(self) -> BasePruner:

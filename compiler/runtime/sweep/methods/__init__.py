@@ -1,7 +1,7 @@
 """Search methods, by the names that `search.method` takes."""
 
 from compiler.runtime.sweep.methods.anneal import Anneal
-from compiler.runtime.sweep.methods.base import Draw, Method, Parameter, Space
+from compiler.runtime.sweep.methods.base import Draw, Method
 from compiler.runtime.sweep.methods.cmaes import Cmaes
 from compiler.runtime.sweep.methods.genetic import Genetic
 from compiler.runtime.sweep.methods.gp import GP
@@ -22,7 +22,5 @@ __all__ = [
     "Grid",
     "Hyperopt",
     "Method",
-    "Parameter",
     "Random",
-    "Space",
 ]

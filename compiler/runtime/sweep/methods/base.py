@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar
 
 from compiler.runtime.training.named import Named
 
@@ -14,29 +13,7 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.samplers import BaseSampler
 
-
-class Parameter(Protocol):
-    """What a method must know of one parameter.
-
-    Attributes:
-        key: its name in the study.
-        only: `{parent: values}`: it exists only where every parent has one of the values.
-    """
-
-    @property
-    def key(self) -> str: ...
-
-    @property
-    def only(self) -> Mapping[str, Collection[Any]]: ...
-
-    def distribution(self) -> BaseDistribution: ...
-
-
-class Space(Protocol):
-    """What a method must know of a space: its parameters, parents before their children."""
-
-    @property
-    def parameters(self) -> Sequence[Parameter]: ...
+    from compiler.runtime.sweep.space import Space
 
 
 @dataclass(frozen=True)
@@ -65,8 +42,7 @@ class Draw:
     @cached_property
     def distributions(self) -> dict[str, BaseDistribution]:
         """By key, those under a condition too, without such as have one value only."""
-        found = ((parameter.key, parameter.distribution()) for parameter in self.space.parameters)
-        return {key: distribution for key, distribution in found if not distribution.single()}
+        return {key: d for key, d in self.space.distributions().items() if not d.single()}
 
     @property
     def conditional(self) -> bool:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from compiler.errors import ConfigError, Diagnostics
 from compiler.runtime.extras import require
-from compiler.runtime.sweep.methods.base import Method, Space
+from compiler.runtime.sweep.methods.base import Method
 from compiler.runtime.sweep.methods.cmaes import Cmaes
 from compiler.runtime.sweep.pruners import Keep
 from compiler.runtime.sweep.settings import SearchSettings
+from compiler.runtime.sweep.space import Space
 from compiler.runtime.training.named import snake
 from compiler.spec.located import Map, at
 

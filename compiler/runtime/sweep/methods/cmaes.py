@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-from compiler.runtime.sweep.methods.base import Draw, Method, Space
+from compiler.runtime.sweep.methods.base import Draw, Method
 from compiler.settings import PositiveInt, is_int, rule
 
 if TYPE_CHECKING:
     from optuna.distributions import FloatDistribution, IntDistribution
     from optuna.samplers import BaseSampler
+
+    from compiler.runtime.sweep.space import Space
 
 Population = Annotated[
     int | None,

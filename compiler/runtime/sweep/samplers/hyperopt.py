@@ -15,7 +15,7 @@ import numpy as np
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import TrialState
 
-from compiler.runtime.sweep.methods.base import Draw, Parameter
+from compiler.runtime.sweep.methods.base import Draw
 from compiler.runtime.sweep.samplers.cube import is_categorical, on_step, steps
 from compiler.runtime.sweep.samplers.history import losses
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
     from optuna.study import Study
     from optuna.trial import FrozenTrial
+
+    from compiler.runtime.sweep.space import Parameter
 
 LIBRARY_LOGGER = "hyperopt"
 
@@ -109,10 +111,11 @@ def expression(draw: Draw) -> dict[str, Any]:
     """The space as hyperopt's expression, conditional parameters inside their choices."""
     distributions = draw.distributions
     inside: dict[str, list[Parameter]] = {}
-    for parameter in draw.space.parameters:
+    for parameter in draw.space.ordered:
         if parameter.key in distributions:
-            parents = [key for key in distributions if key in parameter.only and is_categorical(distributions[key])]
-            inside.setdefault(parents[-1] if parents else "", []).append(parameter)
+            parents = [condition.parent for condition in parameter.only]
+            drawn = [key for key in parents if key in distributions and is_categorical(distributions[key])]
+            inside.setdefault(drawn[-1] if drawn else "", []).append(parameter)
 
     made: dict[str, Any] = {}
 
@@ -126,11 +129,16 @@ def expression(draw: Draw) -> dict[str, Any]:
 
         options: list[dict[str, Any]] = []
         for choice in cast("CategoricalDistribution", distributions[key]).choices:
-            there = [child for child in inside.get(key, ()) if choice in child.only[key]]
+            text = draw.space.by_key[key].domain.text(choice)
+            there = [child for child in inside.get(key, ()) if _under(child, key, text)]
             options.append({child.key: node(child.key) for child in there})
         return hp.choice(key, options)
 
     return {parameter.key: node(parameter.key) for parameter in inside.get("", ())}
+
+
+def _under(child: Parameter, parent: str, text: str) -> bool:
+    return all(text in condition.texts for condition in child.only if condition.parent == parent)
 
 
 def encoded(distribution: BaseDistribution, value: Any) -> float | int:

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.samplers import BaseSampler
 
-from compiler.runtime.sweep.methods.base import Draw, Method, Space
+from compiler.runtime.sweep.methods.base import Draw, Method
 from compiler.runtime.sweep.samplers.cube import snapped
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.study import Study
     from optuna.trial import FrozenTrial, TrialState
+
+    from compiler.runtime.sweep.space import Space
 
 _KEPT = 256  # samplers of trials that are still being drawn; one process draws far fewer at a time
 
