@@ -7,24 +7,34 @@ it but what reads data.
 from __future__ import annotations
 
 from glob import glob, has_magic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from compiler.runtime.data.source import DataSettings
 from compiler.settings import Settings
 from compiler.spec.located import Map
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Hashable, Iterator
     from pathlib import Path
 
     from compiler.runtime.data import Dataset
 
+T = TypeVar("T")
+
+MOST = 16
+"""Networks that are kept at most ..."""
+
+MOST_BYTES = 1 << 28
+"""... and bytes of their variables, but always one."""
+
 
 class Warm:
-    """What one training leaves for the next in the same process."""
+    """What one training leaves for the next in the same process: at most one data set, and some networks."""
 
     def __init__(self) -> None:
         self._data: tuple[DataSettings, str, Dataset] | None = None
+        self._copies: dict[int, tuple[object, Any]] = {}
+        self._steps: dict[Hashable, tuple[Any, int]] = {}  # the one that was used last comes last
 
     def dataset(self, settings: DataSettings, section: Map) -> Dataset:
         """The data set that `settings` describe: the last one where they are the same and no file has changed since.
@@ -40,8 +50,29 @@ class Warm:
         state = _state(settings)
         if self._data is None or self._data[:2] != (settings, state):
             self._data = None  # not two at a time in memory
+            self._copies.clear()
             self._data = settings, state, load(settings, section)
         return self._data[2]
+
+    def copied(self, rows: T, copy: Callable[[T], Any]) -> Any:
+        """`copy(rows)`, made once for the same rows of the data set at hand."""
+        if id(rows) not in self._copies:
+            self._copies[id(rows)] = rows, copy(rows)
+        return self._copies[id(rows)][1]
+
+    def taken(self, key: Hashable) -> Any:
+        """What was kept under `key`, kept no longer; None where there is nothing."""
+        return self._steps.pop(key, (None, 0))[0]
+
+    def keep(self, key: Hashable, steps: Any, nbytes: int) -> None:
+        """Keep `steps`, of so many bytes, under `key`; those that were not used for longest give way."""
+        self._steps[key] = steps, nbytes
+        while len(self._steps) > MOST or (len(self._steps) > 1 and self._nbytes > MOST_BYTES):
+            del self._steps[next(iter(self._steps))]
+
+    @property
+    def _nbytes(self) -> int:
+        return sum(nbytes for _, nbytes in self._steps.values())
 
 
 def _state(settings: DataSettings) -> str:

@@ -5,7 +5,7 @@ Both give the same batches: row `order[i * batch_size + k]` is the k-th of step 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -34,7 +34,7 @@ class Feed(Protocol):
         ...
 
     def epoch(self, order: NDArray[np.int64], first: int) -> Any:
-        """What the compiled loop is called with: the order of the rows on the device, or a stream from step `first`."""
+        """What the compiled loop is called with: rows on the device and their order, or a stream from step `first`."""
 
     def advanced(self, to: int) -> None:
         """The loop has taken the batches before step `to`."""
@@ -48,29 +48,37 @@ class Feed(Protocol):
         ...
 
 
+def on_device(rows: Rows) -> Any:
+    """A copy of the rows there."""
+    return tf.convert_to_tensor(loaded(rows))
+
+
 def feed_of(
     x: Inputs,
     y: NDArray[Any],
     weights: NDArray[np.float32] | None,
     batch_size: int,
     where: Where = "auto",
+    copied: Callable[[Rows], Any] = on_device,
 ) -> Feed:
     """The feed of these rows.
 
     Args:
+        copied: gives the inputs' rows on the device, where they are to be there.
         where: `auto` streams what is read lazily because it does not fit into memory, and keeps all else on the device.
     """
     rows = (x, y) if weights is None else (x, y, weights)
     if where == "auto":
         where = "stream" if any(isinstance(part, LazyRows) for part in tf.nest.flatten(rows)) else "device"
-    return OnDevice(rows, batch_size) if where == "device" else Streamed(rows, batch_size)
+    return OnDevice(rows, batch_size, copied) if where == "device" else Streamed(rows, batch_size)
 
 
 class OnDevice:
     """All rows on the device, copied there once; a batch is gathered there."""
 
-    def __init__(self, rows: tuple[Any, ...], batch_size: int) -> None:
-        self._rows: Any = tf.nest.map_structure(lambda part: tf.convert_to_tensor(loaded(part)), rows)
+    def __init__(self, rows: tuple[Any, ...], batch_size: int, copied: Callable[[Rows], Any] = on_device) -> None:
+        x, *others = rows
+        self._rows: Any = (tf.nest.map_structure(copied, x), *map(on_device, others))
         self._batch_size = batch_size
         self._order: tuple[NDArray[np.int64], Any] | None = None
 
@@ -81,15 +89,16 @@ class OnDevice:
     def epoch(self, order: NDArray[np.int64], first: int) -> Any:
         if self._order is None or self._order[0] is not order:
             self._order = order, tf.convert_to_tensor(order)
-        return self._order[1]
+        return self._rows, self._order[1]
 
     def advanced(self, to: int) -> None:
         """Rows that are there need no telling."""
 
     def batch(self, source: Any, step: Any, *, full: bool = False) -> tuple[Any, ...]:
+        rows, order = source
         first = step * self._batch_size
-        taken = tf.slice(source, [first], [self._batch_size]) if full else source[first : first + self._batch_size]
-        return tf.nest.map_structure(lambda tensor: tf.gather(tensor, taken), self._rows)
+        taken = tf.slice(order, [first], [self._batch_size]) if full else order[first : first + self._batch_size]
+        return tf.nest.map_structure(lambda tensor: tf.gather(tensor, taken), rows)
 
 
 class Streamed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import keras
@@ -14,7 +15,9 @@ from compiler.ir import CheckedGraph
 from compiler.runtime.checks import measured
 from compiler.runtime.data import Dataset
 from compiler.runtime.fitting.clock import Clock
+from compiler.runtime.fitting.feed import on_device
 from compiler.runtime.fitting.health import Health
+from compiler.runtime.fitting.kept import steps_of
 from compiler.runtime.fitting.outcome import Outcome
 from compiler.runtime.fitting.progress import Progress, Silent
 from compiler.runtime.fitting.replicas import Replicas
@@ -81,58 +84,65 @@ def fit(
     with replicas.scope() if replicas else nullcontext():
         model: Any = build(graph)
     with_global_seed()  # a step that draws without a seed of its own must not be the first to ask for it
-    began = checkpoint.state["initial"] if checkpoint else fill(model, graph, initial) if initial else None
     _require_output(model, data)
-    steps = Steps(
-        model, goal, metrics, train.updating, graph.precision, train.batch_size, train.feed, train.lowerings, replicas
-    )
-    clock.lap("build")
-    health = Health(graph, train, data, steps) if train.health else None
-    training = Training(
-        graph, train, data, steps, metrics, out, clock, checkpoints, signals, {"initial": began}, health
-    )
-    if checkpoint:
-        training.resume(checkpoint)
-    if replicas:
-        replicas.differ([seed for layer in model._flatten_layers() for seed in layer._seed_generators])
-    try:
-        training.run(progress)
-    except Diverged:
-        training.save_best()
-        if checkpoints:  # they lead to the same end
-            checkpoints.remove()
-        raise
-    except tf.errors.UnimplementedError as error:
-        if not train.deterministic:
+
+    def made() -> Steps:
+        copied = partial(warm.copied, copy=on_device) if warm else on_device
+        return Steps(
+            model, goal, metrics, train.updating, graph.precision, train.batch_size, train.feed, train.lowerings,
+            replicas, copied,
+        )  # fmt: skip
+
+    with steps_of(warm, graph, model, train, data, goal, metrics, made) as steps:
+        model = steps.model
+        began = checkpoint.state["initial"] if checkpoint else fill(model, graph, initial) if initial else None
+        clock.lap("build")
+        health = Health(graph, train, data, steps) if train.health else None
+        training = Training(
+            graph, train, data, steps, metrics, out, clock, checkpoints, signals, {"initial": began}, health
+        )
+        if checkpoint:
+            training.resume(checkpoint)
+        if replicas:
+            replicas.differ([seed for layer in model._flatten_layers() for seed in layer._seed_generators])
+        try:
+            training.run(progress)
+        except Diverged:
+            training.save_best()
+            if checkpoints:  # they lead to the same end
+                checkpoints.remove()
             raise
-        message = f"an operation of the model has no deterministic form: {str(error.message).splitlines()[0]}"
-        raise ConfigError([Fault("E801", message, hint="train.deterministic=false")]) from error
-    finally:
-        progress.close()
-    training.save_best()
-    state = training.state
-    row = state.history[state.best_epoch - 1]
-    scores = {"train": {key[6:]: value for key, value in row.items() if key.startswith("train.")}}
-    for name, split in (("val", data.val), ("test", data.test)):
-        if name == "test" and train.test == "skip":
-            continue
-        measured_now, predictions = steps.evaluate(split.x, split.y)
-        if name == "val" or train.test == "score":
-            scores[name] = measured_now
-        clock.lap("evaluate")
-        out.save_predictions(name, predictions, split.ids, split.y)
-        clock.lap("save")
-    return Outcome(
-        metrics=scores,
-        best_epoch=state.best_epoch,
-        epochs_run=len(state.history),
-        stopped=state.stopped or "epochs",
-        history=state.history,
-        timings=clock.timings,
-        initial=began,
-        warnings=state.warnings,
-        xla=state.xla,
-    )
+        except tf.errors.UnimplementedError as error:
+            if not train.deterministic:
+                raise
+            message = f"an operation of the model has no deterministic form: {str(error.message).splitlines()[0]}"
+            raise ConfigError([Fault("E801", message, hint="train.deterministic=false")]) from error
+        finally:
+            progress.close()
+        training.save_best()
+        state = training.state
+        row = state.history[state.best_epoch - 1]
+        scores = {"train": {key[6:]: value for key, value in row.items() if key.startswith("train.")}}
+        for name, split in (("val", data.val), ("test", data.test)):
+            if name == "test" and train.test == "skip":
+                continue
+            measured_now, predictions = steps.evaluate(split.x, split.y)
+            if name == "val" or train.test == "score":
+                scores[name] = measured_now
+            clock.lap("evaluate")
+            out.save_predictions(name, predictions, split.ids, split.y)
+            clock.lap("save")
+        return Outcome(
+            metrics=scores,
+            best_epoch=state.best_epoch,
+            epochs_run=len(state.history),
+            stopped=state.stopped or "epochs",
+            history=state.history,
+            timings=clock.timings,
+            initial=began,
+            warnings=state.warnings,
+            xla=state.xla,
+        )
 
 
 def _require_output(model: Any, data: Dataset) -> None:

@@ -36,7 +36,7 @@ class Loop:
     """Does the steps of an epoch, some at a time.
 
     Args:
-        feed: where the batches come from.
+        feed: where the batches come from; another one may take its place between two trainings.
         update: from a batch to its loss, with the weights changed.
         rate: the optimizer's learning rate, a variable.
         mean_loss: gives the mean loss of the epoch so far.
@@ -46,13 +46,14 @@ class Loop:
     """
 
     def __init__(self, feed: Feed, update: Callable[..., Any], rate: Any, mean_loss: Callable[[], Any]) -> None:
-        self._feed, self._update, self._rate, self._mean_loss = feed, update, rate, mean_loss
+        self.feed: Any = feed
+        self._update, self._rate, self._mean_loss = update, rate, mean_loss
         self.xla = False
 
     @property
     def full(self) -> int:
         """How many steps XLA could compile; 0 where the batches are streamed, which it cannot follow."""
-        return self._feed.full
+        return self.feed.full
 
     def __call__(self, order: NDArray[np.int64], rates: NDArray[np.float32], first: int, last: int) -> Advanced:
         """Do the steps `first` to `last`.
@@ -64,13 +65,13 @@ class Loop:
         Raises:
             Uncompilable: only with `xla`.
         """
-        source, given = self._feed.epoch(order, first), tf.convert_to_tensor(rates)
+        source, given = self.feed.epoch(order, first), tf.convert_to_tensor(rates)
         turn = max(first, min(last, self.full)) if self.xla else first
         loss, diverged = 0.0, _NEVER
         for xla, begin, end in ((True, first, turn), (False, turn, last)):
             if begin < end and diverged == _NEVER:
                 loss, diverged = self._call(xla, source, given, begin, end)
-        self._feed.advanced(last)
+        self.feed.advanced(last)
         return Advanced(loss, None if diverged == _NEVER else diverged)
 
     def _call(self, xla: bool, source: Any, rates: Any, first: int, last: int) -> tuple[float, int]:
@@ -84,7 +85,7 @@ class Loop:
             raise Uncompilable([Fault("E801", message, hint="train.xla=false")]) from None
         return float(loss), int(diverged)
 
-    @cache  # noqa: B019  # a loop lives as long as its training
+    @cache  # noqa: B019  # a loop lives as long as its steps
     def _compiled(self, xla: bool) -> Any:
         # XLA only where it was asked for: its convolutions for the CPU are 4 to 20 times slower than TensorFlow's own.
         # autograph: Keras's layers are written for it to be off.
@@ -92,7 +93,7 @@ class Loop:
         def run(source: Any, rates: Any, first: Any, last: Any) -> tuple[Any, Any]:
             def step(i: Any, _: Any) -> tuple[Any, Any]:
                 self._rate.assign(rates[i])
-                loss = self._update(*self._feed.batch(source, i, full=xla))
+                loss = self._update(*self.feed.batch(source, i, full=xla))
                 return i + 1, tf.where(tf.math.is_finite(loss), _NEVER, i)
 
             # one step at a time: the next one needs this one's weights

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
 from math import prod
@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from compiler.runtime.fitting.feed import Inputs, Where, feed_of
+from compiler.runtime.fitting.feed import Inputs, Rows, Where, feed_of, on_device
 from compiler.runtime.fitting.loop import Loop
 from compiler.runtime.fitting.lowerings import lowered
 from compiler.runtime.fitting.measures import measure
@@ -43,6 +43,7 @@ class Steps:
         feed: where the training rows are.
         lowerings: whether layers are computed in a faster way where there is one.
         replicas: the devices that share a step; None for one.
+        copied: gives training rows on the device.
     """
 
     def __init__(
@@ -56,10 +57,11 @@ class Steps:
         feed: Where = "auto",
         lowerings: bool = True,
         replicas: Replicas | None = None,
+        copied: Callable[[Rows], Any] = on_device,
     ) -> None:
         self.model, self.objective, self.batch_size = model, objective, batch_size
         self.feed: Where = feed
-        self._lowerings, self.replicas = lowerings, replicas
+        self._lowerings, self.replicas, self._copied = lowerings, replicas, copied
         with replicas.scope() if replicas else nullcontext():
             inner = getattr(keras.optimizers, type(optimizer).__name__)(**optimizer.arguments())
             # gradients vanish in float16 unless the loss is scaled up
@@ -76,6 +78,7 @@ class Steps:
         units = 1 if objective.task == "binary" else _only(model.output_shape)[-1]
         self._metrics = {metric.key: measure(metric, objective.task, units) for metric in metrics}
         self._forward: Any = None
+        self._loop: Loop | None = None
         self._rows_at_once = max(batch_size, min(1024, EVALUATION_BYTES // _activation_bytes(model)))
 
     def labels(self, y: NDArray[Any]) -> NDArray[Any]:
@@ -86,12 +89,26 @@ class Steps:
 
     def epoch(self, x: Inputs, y: NDArray[Any], weights: NDArray[np.float32] | None) -> Loop:
         """What does the steps of an epoch, some at a time."""
-        feed = feed_of(x, self.labels(y), weights, self.batch_size, self.feed)
+        feed = feed_of(x, self.labels(y), weights, self.batch_size, self.feed, self._copied)
+        if self._loop is not None:  # traced in an earlier training
+            self._loop.feed, self._loop.xla = feed, False
+            return self._loop
 
         def update(*batch: Any) -> Any:
             return self.replicas.step(self._update, batch) if self.replicas else self._update(1.0, *batch)
 
-        return Loop(feed, update, self._learning_rate, self._mean_loss.result)
+        self._loop = Loop(feed, update, self._learning_rate, self._mean_loss.result)
+        return self._loop
+
+    def begin(self, learning_rate: float) -> None:
+        """Be ready for another training, with variables of model and optimizer that are as new."""
+        self._learning_rate.assign(learning_rate)
+        self.reset()
+
+    def rest(self) -> None:
+        """Let go of the rows of a training that is over."""
+        if self._loop is not None:
+            self._loop.feed = None
 
     def variables(self) -> dict[str, Any]:
         """Every variable that a step reads and changes, by name: all that a checkpoint must hold of TensorFlow.
