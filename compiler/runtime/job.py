@@ -55,6 +55,7 @@ def run(
 
     Raises:
         Pruned: `observer` ended it; the run's status is `pruned`.
+        OtherProcess: `warm` is of a process with other threads; nothing was begun.
         ConfigError: faulty data (E7xx), a layer that Keras refuses (E801), a loss that is no number (E802), a folder
             that cannot be used (E803, E806), memory or disk that run out (E804, E805), a signal (E807), an unfinished
             run in `folder` that is another one (E810).
@@ -87,6 +88,8 @@ def _run(
         hint = f"data=NAME, one of {', '.join(name for name in SOURCES)}"
         raise ConfigError([Fault("E701", "there are no data to train on", job.data_section.place, hint=hint)])
     require_packages(job.train.loggers, job.train_section)
+    if warm:
+        warm.settle(job.train)
     job.train.threads.settle()
     if isinstance(job.model, Network):
         imported = KerasImport(apart=_there(job.data))

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from compiler.runtime.data import Dataset
+    from compiler.runtime.training import TrainSettings
+    from compiler.runtime.training.threads import Threads
 
 T = TypeVar("T")
 
@@ -28,13 +30,29 @@ MOST_BYTES = 1 << 28
 """... and bytes of their variables, but always one."""
 
 
+class OtherProcess(Exception):
+    """A training that needs a process of its own: what holds for a whole process was settled here by an earlier one."""
+
+
 class Warm:
     """What one training leaves for the next in the same process: at most one data set, and some networks."""
 
     def __init__(self) -> None:
+        self._settled: tuple[Threads, bool] | None = None
         self._data: tuple[DataSettings, str, Dataset] | None = None
         self._copies: dict[int, tuple[object, Any]] = {}
         self._steps: dict[Hashable, tuple[Any, int]] = {}  # the one that was used last comes last
+
+    def settle(self, train: TrainSettings) -> None:
+        """Settle what TensorFlow takes for a whole process, once: its threads, and whether it is to be deterministic.
+
+        Raises:
+            OtherProcess: an earlier training settled it otherwise.
+        """
+        settled = train.threads, train.deterministic
+        if self._settled not in (None, settled):
+            raise OtherProcess("train.threads and train.deterministic hold for a whole process, and are others now")
+        self._settled = settled
 
     def dataset(self, settings: DataSettings, section: Map) -> Dataset:
         """The data set that `settings` describe: the last one where they are the same and no file has changed since.
