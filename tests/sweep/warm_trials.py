@@ -134,7 +134,7 @@ def forked(work: Callable[[], None]) -> int:
     if child == 0:
         try:
             work()
-        except BaseException:
+        except BaseException:  # of whatever kind: this is a process of its own
             traceback.print_exc()
             os._exit(1)
         os._exit(0)
