@@ -1,0 +1,250 @@
+"""The page of a sweep as HTML. All that users wrote is escaped, and no script runs but the page's own, by its nonce."""
+
+from __future__ import annotations
+
+import html
+import json
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from compiler.runtime.sweep.closing import final_text
+from compiler.runtime.sweep.report.axes import labels
+from compiler.runtime.sweep.report.figures import Figure, some
+from compiler.runtime.sweep.results import folder_of
+from compiler.runtime.sweep.standing import Standing, is_scored, seconds, values_of, varied, why
+from compiler.runtime.sweep.trials import TrialState
+from compiler.runtime.sweep.wording import duration, number
+
+if TYPE_CHECKING:
+    from compiler.runtime.sweep.study import Study
+
+ROWS = 2000
+"""Trials that the table lists at most."""
+
+_GROUPS = {
+    "history": "Optimisation history",
+    "front": "Pareto front",
+    "importances": "Importance",
+    "curves": "Learning curves",
+    "parallel": "Parallel coordinates",
+    "slices": "Slices",
+}
+
+
+def page(study: Study, standing: Standing, record: Mapping[str, Any], figures: Sequence[Figure]) -> str:
+    """The whole page.
+
+    Args:
+        record: what `sweep.json` says.
+        figures: in their order.
+    """
+    nonce = secrets.token_urlsafe(16)
+    name = study.folder.root.resolve().name
+    sections = [_heading(name, record), _best(record), *_sections(standing, record, figures)]
+    sections += [_reasons(record), _table(study, standing)]
+    drawn = {figure.name: {**figure.figure, "height": figure.height} for figure in figures}
+    scripts = f"script-src 'nonce-{nonce}' 'unsafe-eval'"  # Plotly makes functions of text for its parallel coordinates
+    policy = f"default-src 'none'; {scripts}; style-src 'unsafe-inline'; img-src data: blob:"
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>Sweep {_text(name)}</title>
+<style>
+{_file("page.css")}</style>
+</head>
+<body>
+{_navigation(figures, record)}
+<main>
+{"".join(sections)}</main>
+<script nonce="{nonce}" type="application/json" id="figures">{_json(drawn)}</script>
+<script nonce="{nonce}">{_plotly()}</script>
+<script nonce="{nonce}">
+{_file("page.js")}</script>
+</body>
+</html>
+"""
+
+
+def _text(value: object) -> str:
+    return html.escape(str(value))
+
+
+def _json(value: object) -> str:
+    """As JSON that ends no script element, whatever is in it."""
+    from plotly.utils import PlotlyJSONEncoder
+
+    text = json.dumps(value, cls=PlotlyJSONEncoder, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _plotly() -> str:
+    """The library, whole. It has no `</script`, so it can stand in the page as it is."""
+    from plotly.offline import get_plotlyjs
+
+    return get_plotlyjs()
+
+
+def _file(name: str) -> str:
+    return files(__package__ or "").joinpath(name).read_text("utf-8")
+
+
+def _navigation(figures: Sequence[Figure], record: Mapping[str, Any]) -> str:
+    groups = dict.fromkeys(figure.group.partition("-")[0] for figure in figures)
+    named = [(group, _GROUPS[group]) for group in groups]
+    named += [("reasons", "Reasons")] if record["reasons"] else []
+    links = "".join(f'<a href="#{group}">{title}</a>' for group, title in [*named, ("trials", "Trials")])
+    return f'<nav aria-label="Sections">{links}</nav>'
+
+
+def _heading(name: str, record: Mapping[str, Any]) -> str:
+    counts = "".join(f'<li class="{state}"><b>{count:,}</b> {state}</li>' for state, count in record["counts"].items())
+    timings = record["timings"]
+    facts = [f"method {record['method']}"]
+    facts += [f"{each['direction']} {each['metric']}" for each in record["objectives"]]
+    facts += [f"{duration(timings['seconds'])} in all"] if timings["seconds"] else []
+    facts += ["not finished"] if record["status"] == "unfinished" else []
+    told = "".join(f"<li>{_text(fact)}</li>" for fact in facts)
+    return f"""<header>
+<h1>{_text(name)}</h1>
+<ul class="facts">{told}</ul>
+<ul class="counts">{counts}</ul>
+</header>
+"""
+
+
+def _best(record: Mapping[str, Any]) -> str:
+    best = record["best"]
+    if best is None:
+        return '<section class="best"><h2>Best trial</h2><p>No trial is complete.</p></section>\n'
+    several = len(record["objectives"]) > 1
+    title = f"Best by {record['objectives'][0]['metric']}" if several else "Best trial"
+    values = "".join(
+        f'<div class="value"><b>{number(value)}</b><span>{_text(metric)}</span></div>'
+        for metric, value in best["values"].items()
+    )
+    final = ""
+    if record["final"] is not None:
+        final = f'<p class="final"><span>test</span> {_text(final_text(record["final"], best["trial"]))}</p>'
+    rows = "".join(f"<tr><th>{_text(key)}</th><td>{_text(value)}</td></tr>" for key, value in best["params"].items())
+    return f"""<section class="best">
+<h2>{_text(title)}: <a href="{_link(best["folder"])}">trial {best["trial"]}</a></h2>
+<div class="values">{values}</div>
+{final}<table class="params">{rows}</table>
+<div class="command"><code>{_text(best["command"])}</code><button type="button" id="copy">copy</button></div>
+</section>
+"""
+
+
+def _link(folder: str) -> str:
+    return _text(quote(folder) + "/")
+
+
+def _sections(standing: Standing, record: Mapping[str, Any], figures: Sequence[Figure]) -> Iterable[str]:
+    groups: dict[str, list[Figure]] = {}
+    for figure in figures:
+        groups.setdefault(figure.group, []).append(figure)
+    anchored = set[str]()
+    for group, members in groups.items():
+        name = group.partition("-")[0]
+        anchor = "" if name in anchored else f' id="{name}"'
+        anchored.add(name)
+        if name == "slices":
+            objective = standing.objectives[int(group.partition("-")[2])]
+            drawn = "".join(_figure(member, "h3") for member in members)
+            title = f"{objective.name} by each parameter"
+            note = '<p class="note">The later a trial, the stronger its colour.</p>'
+            yield f'<section{anchor}><h2>{_text(title)}</h2>{note}<div class="grid">{drawn}</div></section>\n'
+        else:
+            yield f"<section{anchor}>{''.join(_figure(member, 'h2') for member in members)}</section>\n"
+    if reason := record["importances"]["reason"]:
+        yield f"<section><h2>Importance of the parameters</h2><p>{_text(reason)}.</p></section>\n"
+
+
+def _figure(figure: Figure, heading: str) -> str:
+    note = f'<p class="note">{_text(figure.note)}</p>' if figure.note else ""
+    title = f"<{heading}>{_text(figure.title)}</{heading}>"
+    return f'<figure>{title}{note}<div class="plot" id="{figure.name}" style="height:{figure.height}px"></div></figure>'
+
+
+def _reasons(record: Mapping[str, Any]) -> str:
+    if not record["reasons"]:
+        return ""
+    rows = "".join(
+        f'<tr><td><span class="state {each["state"]}">{each["state"]}</span></td><td>{len(each["trials"]):,}</td>'
+        f"<td>{_text(each['reason'] or '-')}</td><td>{_numbers(each['trials'])}</td></tr>"
+        for each in record["reasons"]
+    )
+    head = "<tr><th>state</th><th>trials</th><th>reason</th><th>which</th></tr>"
+    return f"""<section id="reasons"><h2>What did not come to its end, and why</h2>
+<div class="scroll"><table class="list"><thead>{head}</thead><tbody>{rows}</tbody></table></div></section>
+"""
+
+
+def _numbers(trials: Sequence[int], most: int = 20) -> str:
+    more = f" and {len(trials) - most} more" if len(trials) > most else ""
+    return ", ".join(map(str, trials[:most])) + more
+
+
+def _table(study: Study, standing: Standing) -> str:
+    keys = varied(standing.trials)
+    shown = _listed(standing)
+    metrics = [objective.name for objective in standing.objectives]
+    titles = ["trial", "state", *metrics, "epochs", "seconds"]
+    head = "".join(f'<th scope="col"><button type="button">{_text(title)}</button></th>' for title in titles)
+    head += "".join(
+        f'<th scope="col" title="{_text(key)}"><button type="button">{_text(short)}</button></th>'
+        for key, short in zip(keys, labels(keys), strict=True)
+    )
+    head += '<th scope="col"><button type="button">reason</button></th>'
+    best = standing.best
+    rows = "".join(_row(study, standing, trial, keys, trial is best) for trial in shown)
+    there = len(standing.trials)
+    note = f"{len(shown):,} of {there:,} trials; all are in trials.csv. " if len(shown) < there else ""
+    return f"""<section id="trials"><h2>Trials</h2>
+<p class="note">{note}A number leads to the trial's folder; a heading sorts.
+<input type="search" id="filter" placeholder="filter" aria-label="filter"></p>
+<div class="scroll"><table class="list sortable"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>
+</section>
+"""
+
+
+def _listed(standing: Standing) -> list[TrialState]:
+    if len(standing.trials) <= ROWS:
+        return list(standing.trials)
+    scored = some(standing, standing.scored, ROWS // 2)
+    others = [trial for trial in standing.trials if not is_scored(trial)][: ROWS - len(scored)]
+    return sorted([*scored, *others], key=lambda trial: trial.number)
+
+
+def _row(study: Study, standing: Standing, trial: TrialState, keys: Sequence[str], best: bool) -> str:
+    values = values_of(trial) if is_scored(trial) else [None] * len(standing.objectives)
+    took = seconds(trial)
+    link = f'<a href="{_link(folder_of(study, trial))}">{trial.number}</a>'
+    reason = why(trial) or (f"as trial {trial.reused_from}" if trial.reused_from is not None else "")
+    cells = [
+        _cell(trial.number, link),
+        _cell(trial.state, f'<span class="state {trial.state}">{trial.state}</span>'),
+        *(_cell(value, "" if value is None else number(value)) for value in values),
+        _cell(max(trial.steps, default=None)),
+        _cell(took, "" if took is None else duration(took)),
+        *(_cell(trial.params.get(key)) for key in keys),
+        _cell(reason),
+    ]
+    return f"<tr{' class=winner' if best else ''}>{''.join(cells)}</tr>"
+
+
+def _cell(value: object, shown: str | None = None) -> str:
+    """A cell; numbers are sorted as such, by `data-v`."""
+    if value is None:
+        return "<td></td>"
+    numeric = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if shown is None:
+        shown = _text(f"{value:.6g}" if isinstance(value, float) else value)
+    return f'<td class=n data-v="{value}">{shown}</td>' if numeric else f"<td>{shown}</td>"
