@@ -191,7 +191,7 @@ def test_optuna_alone_would_give_a_trial_to_two(tmp_path: Path) -> None:
             if next(calls) == 0 and not isinstance(storages[0], Journal):
                 won[1] = storages[1].set_trial_state_values(trial, TrialState.RUNNING)
 
-        storages[0]._sync_with_backend = between  # pyright: ignore[reportAttributeAccessIssue]
+        storages[0]._sync_with_backend = between  # pyright: ignore[reportAttributeAccessIssue]  # the same
         won[0] = storages[0].set_trial_state_values(trial, TrialState.RUNNING)
         if isinstance(storages[0], Journal):
             won[1] = storages[1].set_trial_state_values(trial, TrialState.RUNNING)

@@ -284,7 +284,7 @@ class Study:
         return [frozen for frozen in found if not frozen.user_attrs.get(ORIGIN, "").startswith(WARM)]
 
     def as_optuna(self) -> OptunaStudy:
-        """Optuna's study as it is now: one keeps what it has seen until it is asked for a trial, which ours never is."""
+        """Optuna's study as it is now: one keeps what it saw until it is asked for a trial, which ours never is."""
         from optuna.study import Study as OptunaStudy
 
         return OptunaStudy(self.name, self.storage, self._sampler, self._pruner)
