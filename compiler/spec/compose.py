@@ -22,20 +22,17 @@ from hydra.core.default_element import ResultDefault
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from compiler.errors import ConfigError, Diagnostics, Fault, Place, Source
+from compiler.errors import ConfigError, Diagnostics, Fault, Place
 from compiler.spec.complaints import COMPLAINTS, explain
-from compiler.spec.files import find_file, read_source
 from compiler.spec.foreign import read_foreign
 from compiler.spec.located import Leaf, Map, Seq, Tree, located
-from compiler.spec.overlay import delete, overlay, set_value
 from compiler.spec.overrides import model_files, override_place
-from compiler.spec.reader import read_tree
+from compiler.spec.places import file_places, laid_over
 
 CONFIG_NAME = "config"
 VERSION_BASE = "1.3"
@@ -134,15 +131,25 @@ class _Loader(ConfigLoaderImpl):
 
 def make_loader(config_dir: Path | None = None) -> ConfigLoaderImpl:
     """Hydra's loader over the shipped configuration and the user's own folder."""
-    hydra_version.setbase(VERSION_BASE)
-    Plugins.instance()
-    search_path: Any = create_config_search_path(str(config_folder()))
+    search_path: Any = loader_of(config_folder()).config_search_path
     if config_dir is not None:
         if not config_dir.is_dir():
             raise ConfigError([Fault("E006", f"--config-dir: no folder {str(config_dir)!r}")])
         search_path.prepend(
             "command-line", f"file://{config_dir.resolve()}", SearchPathQuery(provider="schema", path=None)
         )
+    return loader_over(search_path)
+
+
+def loader_of(folder: Path) -> ConfigLoaderImpl:
+    """Hydra's loader over the configuration of one folder."""
+    hydra_version.setbase(VERSION_BASE)
+    Plugins.instance()
+    return _Loader(create_config_search_path(str(folder)))
+
+
+def loader_over(search_path: Any) -> ConfigLoaderImpl:
+    """A loader over Hydra's own search path, in which nothing is read yet."""
     return _Loader(search_path)
 
 
@@ -157,7 +164,11 @@ def compose(overrides: Sequence[str], config_dir: Path | None = None, config_nam
     """
     for override in model_files(overrides):  # a bomb is refused before anything is built on it
         read_foreign(Path(str(override.value())), override_place(override))
-    loader = make_loader(config_dir)
+    return composed_by(make_loader(config_dir), overrides, config_name)
+
+
+def composed_by(loader: ConfigLoaderImpl, overrides: Sequence[str], config_name: str = CONFIG_NAME) -> Composed:
+    """The same, by a loader that there is. Raises as `compose` does."""
     diagnostics = Diagnostics()
     left = list(overrides)
     for _ in range(_MAX_RETRIES):
@@ -168,7 +179,7 @@ def compose(overrides: Sequence[str], config_dir: Path | None = None, config_nam
             if blamed is None or blamed not in left:
                 break
             left.remove(blamed)  # go on without it, so that the next bad one is reported too
-            loader = make_loader(config_dir)
+            loader = loader_over(loader.config_search_path)
             continue
         if any(fault.code != "E007" for fault in diagnostics.faults):
             break  # without the group that was meant, the rest would be held against another
@@ -193,10 +204,26 @@ def locate(
 ) -> Composed:
     """Give every value of `cfg` the place where it was written."""
     diagnostics = Diagnostics()
-    places = _places(loader, config_name, overrides, diagnostics)
+    files = places_of_files(loader, config_name, overrides, diagnostics)
+    parsed = OverridesParser.create().parse_overrides(list(overrides))
+    diagnostics.raise_errors()
+    return placed(cfg, choices, loader, laid_over(files, parsed, loader))
+
+
+def places_of_files(
+    loader: ConfigLoaderImpl, config_name: str, overrides: Sequence[str], diagnostics: Diagnostics
+) -> Tree:
+    """The places in the files that are composed; a loader of ours has just composed them."""
+    defaults = loader.composed if isinstance(loader, _Loader) else None
+    if defaults is None:
+        defaults = loader.compute_defaults_list(config_name, list(overrides), RunMode.RUN).defaults
+    return file_places(loader, config_name, defaults, diagnostics)
+
+
+def placed(cfg: DictConfig, choices: Mapping[str, object], loader: ConfigLoaderImpl, places: Tree) -> Composed:
+    """The values of `cfg`, interpolations resolved, with their places."""
     values = cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=False))
     values.pop("hydra", None)
-    diagnostics.raise_errors()
     unresolved = Diagnostics()
     tree = resolved(values, places, cfg, "", unresolved)
     assert isinstance(tree, Map)
@@ -216,37 +243,6 @@ def with_values(composed: Composed, values: Mapping[str, object]) -> Composed:
     tree = resolved(plain, composed.config, cfg, "", unresolved)
     assert isinstance(tree, Map)
     return replace(composed, config=tree, raw=cfg, unresolved=tuple(unresolved.faults))
-
-
-def _places(loader: ConfigLoaderImpl, config_name: str, overrides: Sequence[str], diagnostics: Diagnostics) -> Tree:
-    """All files laid over each other, then the overrides: a tree whose places count, not its values."""
-    composed = loader.composed if isinstance(loader, _Loader) else None
-    if composed is None:
-        composed = loader.compute_defaults_list(config_name, list(overrides), RunMode.RUN).defaults
-    source = find_file(loader, config_name)
-    tree: Tree = Map({}, Place(read_source(source) if source else Source(config_name, ""), 1, 1))
-    for default in composed:
-        path = find_file(loader, default.config_path or "")
-        if path is None or (default.config_path or "").startswith("hydra"):
-            continue
-        read = read_tree(read_source(path), diagnostics)
-        if read is None:
-            continue
-        for key in reversed((default.package or "").split(".") if default.package else []):
-            read = Map({key: read}, read.place, {key: read.place})
-        tree = overlay(tree, read)
-    for override in OverridesParser.create().parse_overrides(list(overrides)):
-        if loader.repository.group_exists(str(override.key_or_group)) or override.is_hydra_override():
-            continue  # it chose a file, or is Hydra's own
-        place = override_place(override)
-        path = tuple(str(override.key_or_group).split("."))
-        tree = delete(tree, path) if override.is_delete() else set_value(tree, path, located(_value(override), place))
-    return tree
-
-
-def _value(override: Override) -> object:
-    value = override.value()
-    return value if isinstance(value, (dict, list, str, int, float, bool, type(None))) else str(value)
 
 
 # --- values ---

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -89,6 +90,19 @@ class Definition:
         search = {key: value for key, value in self.section.items() if key not in FREE}
         same = [fixed, _space_record(self.space), search, self.config_name, self.files]
         return hashlib.sha256(json.dumps(same, sort_keys=True).encode()).hexdigest()
+
+    def enter(self) -> None:
+        """Work in the folder in which it was started, so that relative paths of data mean the same.
+
+        Raises:
+            ConfigError: E803, this machine has no such folder.
+        """
+        try:
+            os.chdir(self.folder)
+        except OSError as error:
+            hint = "start workers where the files of the sweep are"
+            message = f"the sweep was started in '{self.folder}', which cannot be entered here: {error.strerror}"
+            raise ConfigError([Fault("E803", message, hint=hint)]) from None
 
     def save(self, folder: Path) -> None:
         """Write `sweep.yaml` in `folder`, whole or not at all.
