@@ -45,13 +45,18 @@ def study(
     objectives: Sequence[Objective] = (ACCURACY,),
     search: Mapping[str, Any] | None = None,
 ) -> Study:
-    """A study of the sweep that `arguments` describe; its `told` are its trials."""
-    section = located({"method": "tpe", **(search or {})}, Place(Source("search", ""), 1, 1))
+    """What tells the trials that it is given (`tell`), of the sweep that `arguments` describe."""
+    definition = defined(arguments, search or {})
+    return cast(Study, Told(SweepFolder(root), definition, tuple(objectives)))
+
+
+def defined(arguments: Sequence[str], search: Mapping[str, Any]) -> Definition:
+    """The sweep that `arguments` describe."""
+    section = located({"method": "tpe", **search}, Place(Source("search", ""), 1, 1))
     diagnostics = Diagnostics()
     fixed, space = read_space(list(arguments), cast(Map, section), diagnostics)
     diagnostics.raise_errors()
-    definition = Definition.make(fixed, space, cast(Map, section))
-    return cast(Study, Told(SweepFolder(root), definition, tuple(objectives)))
+    return Definition.make(fixed, space, cast(Map, section))
 
 
 def tell(to: Study, *trials: TrialState) -> None:

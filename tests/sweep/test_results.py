@@ -102,7 +102,7 @@ def test_the_table_has_every_trial_as_pandas_reads_it(tmp_path: Path) -> None:
     assert table["model"].iloc[-1] == 'a "b",\nc' and table["reason"].iloc[-1] == "first"
     rates = pd.to_numeric(table[RATE][:60])
     np.testing.assert_array_equal(rates, [each.params[RATE] for each in trials])
-    values = pd.to_numeric(table["val.accuracy"]).to_numpy()
+    values = np.asarray(pd.to_numeric(table["val.accuracy"]))
     expected = [each.values[0] if each.values else np.nan for each in [*trials, awkward]]
     np.testing.assert_array_equal(values, expected)
 
