@@ -60,7 +60,8 @@ def settle_objectives(
         known = _direction(name, train)
         if direction is None and known is None:
             message = f"whether {name!r} is to be small or large is not known"
-            hint = did_you_mean(name, _names(train)) or f"search.objectives={{{name}: minimize}}, or maximize"
+            meant = did_you_mean(name, _names(train))
+            hint = f"{meant} or " * bool(meant) + f"search.objectives={{{name}: minimize}}, or maximize"
             diagnostics.report("E601", message, place, hint=hint)
         elif not _can_be(name):
             hint = did_you_mean(name, _names(train)) or "val.METRIC, train.METRIC, model.params or timings.fit"

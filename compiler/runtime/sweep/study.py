@@ -16,8 +16,9 @@ from compiler.runtime.sweep.folder import SweepFolder
 from compiler.runtime.sweep.objectives import Objective
 from compiler.runtime.sweep.orphans import Orphans
 from compiler.runtime.sweep.owners import Alive, Owner
+from compiler.runtime.sweep.slots import Slots
 from compiler.runtime.sweep.storage import Together, open_storage
-from compiler.runtime.sweep.trials import CLAIM, ORIGIN, REPLACES, WARM, State, TrialState, state_of
+from compiler.runtime.sweep.trials import CLAIM, ORIGIN, WARM, State, TrialState, state_of
 
 if TYPE_CHECKING:
     from optuna.pruners import BasePruner
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from optuna.storages import BaseStorage
     from optuna.study import Study as OptunaStudy
     from optuna.trial import FrozenTrial
+
+    from compiler.runtime.sweep.starting import Start
+
 
 _OBJECTIVES, _REPORTS = "objectives", "reports"
 
@@ -56,16 +60,16 @@ class Study:
     Attributes:
         folder, definition: of the sweep.
         objectives: what is optimised.
-        storage: Optuna's.
+        storage: Optuna's; `name` and `study_id` are what it calls the study.
     """
 
     def __init__(self, folder: SweepFolder, definition: Definition, storage: BaseStorage, name: str) -> None:
         self.folder, self.definition, self.storage, self.name = folder, definition, storage, name
-        self._study_id = storage.get_study_id_from_name(name)
-        settled = storage.get_study_user_attrs(self._study_id)[_OBJECTIVES]
+        self.study_id = storage.get_study_id_from_name(name)
+        settled = storage.get_study_user_attrs(self.study_id)[_OBJECTIVES]
         self.objectives = tuple(Objective(name, direction) for name, direction in settled)
         self._ids: dict[int, int] = {}
-        self._orphans = Orphans(self)
+        self._slots, self._orphans = Slots(self), Orphans(self)
 
     @classmethod
     def create(
@@ -124,32 +128,29 @@ class Study:
 
     # --- slots -------------------------------------------------------------------------------
 
+    def fill(self, start: Start) -> int:
+        """Add what the sweep begins with, as far as it is not there; gives how many slots were added.
+
+        All of it once; of a sweep that goes on with a larger `n_trials`, the further ones.
+        """
+        return self._slots.fill(start)
+
     def add_slots(self, wanted: int | Sequence[Mapping[str, Any]], origin: str | None = None) -> list[int]:
-        """Add trials that wait: so many whose points are to be drawn, or one for each point.
+        """Add trials that wait: so many whose points are to be drawn, or one for each point; gives their numbers.
 
         Args:
             wanted: how many; or values by parameter, and what a point leaves out is drawn.
             origin: what `TrialState.origin` says.
-
-        Returns:
-            Their numbers.
         """
         points: Sequence[Mapping[str, Any]] = [{}] * wanted if isinstance(wanted, int) else wanted
-        about = origin or ("drawn" if isinstance(wanted, int) else "enqueued")
-        with self.together():
-            return [self._add(point, {ORIGIN: about}) for point in points]
+        return self._slots.add(points, origin or ("drawn" if isinstance(wanted, int) else "enqueued"))
 
     def replace(self, number: int) -> None:
-        """Add one slot in the place of a trial that turned out infeasible; once, however often it is called."""
-        if not any(frozen.user_attrs.get(REPLACES) == number for frozen in self.frozen()):
-            self._add({}, {ORIGIN: "drawn", REPLACES: number})
+        """Add one slot in the place of a trial that turned out infeasible, once, however often it is called.
 
-    def _add(self, point: Mapping[str, Any], attributes: Mapping[str, Any]) -> int:
-        from optuna.trial import TrialState, create_trial
-
-        fixed: dict[str, Any] = {"fixed_params": dict(point)} if point else {}
-        slot = create_trial(state=TrialState.WAITING, system_attrs=fixed, user_attrs=dict(attributes))
-        return self.storage.get_trial(self.storage.create_new_trial(self._study_id, slot)).number
+        A grid has none to add.
+        """
+        self._slots.replace(number)
 
     # --- claims ------------------------------------------------------------------------------
 
@@ -272,16 +273,16 @@ class Study:
     def trial_id(self, number: int) -> int:
         """Optuna's id of a trial, which in a database is not its number."""
         if number not in self._ids:
-            self._ids[number] = self.storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
+            self._ids[number] = self.storage.get_trial_id_from_study_id_trial_number(self.study_id, number)
         return self._ids[number]
 
-    def frozen(self, *states: str) -> list[FrozenTrial]:
-        """The sweep's own trials as they are in the storage; not to be changed."""
+    def frozen(self, *states: str, earlier: bool = False) -> list[FrozenTrial]:
+        """The sweep's own trials as they are in the storage, with those of `earlier` sweeps; not to be changed."""
         from optuna.trial import TrialState
 
         wanted = tuple(TrialState[state] for state in states) or None
-        found = self.storage.get_all_trials(self._study_id, deepcopy=False, states=wanted)
-        return [frozen for frozen in found if not frozen.user_attrs.get(ORIGIN, "").startswith(WARM)]
+        found = self.storage.get_all_trials(self.study_id, deepcopy=False, states=wanted)
+        return [frozen for frozen in found if earlier or not frozen.user_attrs.get(ORIGIN, "").startswith(WARM)]
 
     def as_optuna(self) -> OptunaStudy:
         """Optuna's study as it is now: one keeps what it saw until it is asked for a trial, which ours never is."""
@@ -298,4 +299,4 @@ class Study:
 
     @cached_property
     def _pruner(self) -> BasePruner:
-        return self.definition.search.pruner.pruner(self.storage.get_study_user_attrs(self._study_id).get(_REPORTS))
+        return self.definition.search.pruner.pruner(self.storage.get_study_user_attrs(self.study_id).get(_REPORTS))
