@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from math import isfinite
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from time import perf_counter
 from typing import TYPE_CHECKING
 
 from compiler.errors import ConfigError, Fault
 from compiler.runtime.data.source import SOURCES, DataSettings
+from compiler.runtime.fitting.clock import Clock
 from compiler.runtime.memory import enough_memory
 from compiler.runtime.plan import Network, Plan
 from compiler.runtime.resume import Unfinished
@@ -41,6 +41,7 @@ def run(
     observer: Progress | None = None,
     warm: Warm | None = None,
     signals: Signals | None = None,
+    clock: Clock | None = None,
 ) -> Outcome:
     """Train, evaluate, and leave a complete run in `folder`; or go on with the unfinished one that is there.
 
@@ -52,6 +53,7 @@ def run(
         observer: told of the epochs too, and may end the training.
         warm: what this process keeps from one training for the next; None where there is one alone.
         signals: what asks to stop, where the process listens to that already.
+        clock: has the time that was spent on it before; `run.json` counts that too.
 
     Raises:
         Pruned: `observer` ended it; the run's status is `pruned`.
@@ -62,8 +64,8 @@ def run(
     """
     if _follows(job):  # the first worker alone writes the run
         with TemporaryDirectory() as own:
-            return _run(job, Path(own) / "run", console, overrides, observer, warm, signals)
-    return _run(job, folder, console, overrides, observer, warm, signals)
+            return _run(job, Path(own) / "run", console, overrides, observer, warm, signals, clock)
+    return _run(job, folder, console, overrides, observer, warm, signals, clock)
 
 
 def _run(
@@ -74,6 +76,7 @@ def _run(
     observer: Progress | None,
     warm: Warm | None,
     signals: Signals | None,
+    clock: Clock | None,
 ) -> Outcome:
     from compiler.runtime.data.load import load
     from compiler.runtime.data.new_rows import ARTEFACT, NAMES, names_text, preprocessing
@@ -83,7 +86,8 @@ def _run(
     from compiler.runtime.run import RunWriter
     from compiler.runtime.signals import NOTHING, Signals
 
-    start = perf_counter()
+    clock = clock or Clock()
+    clock.alone = warm is None
     if job.data is None:
         hint = f"data=NAME, one of {', '.join(name for name in SOURCES)}"
         raise ConfigError([Fault("E701", "there are no data to train on", job.data_section.place, hint=hint)])
@@ -101,10 +105,10 @@ def _run(
         signals.kept = NOTHING
         dataset = (warm.dataset if warm else load)(job.data, job.data_section)
         _say(console, dataset.warnings)
-        loaded = perf_counter()
+        clock.lap("data")
         if keras:
             keras.wait()
-        timings = {"data": loaded - start, "import": perf_counter() - loaded}
+        clock.lap("import")
         begun = Unfinished(job, folder, dataset.fingerprints)
         with (
             RunWriter(folder, {**_facts(job, dataset), "overrides": list(overrides)}, begun.accept) as writer,
@@ -118,18 +122,20 @@ def _run(
             writer.save_json(ARTEFACT, preprocessing(job.data, job.data_section, dataset))
             if dataset.names:
                 writer.save_text(NAMES, names_text(dataset.names))
+            clock.lap("save")
             shown = progress_on(console) if isinstance(job.model, Network) else Notes(console)
             rows = Rows()
             watching = Together([shown, loggers, rows, *([observer] if observer else [])])
             try:
                 if isinstance(job.model, Network):
-                    outcome = _fit_network(job, dataset, writer, watching, begun.checkpoint, signals, warm)
+                    outcome = _fit_network(job, dataset, writer, watching, begun.checkpoint, signals, warm, clock)
                 else:
-                    outcome = _fit_estimator(job.model, job, dataset, writer, watching)
+                    outcome = _fit_estimator(job.model, job, dataset, writer, watching, clock)
             except Pruned as pruned:
-                writer.pruned(str(pruned), _so_far(rows.rows, timings))
+                clock.lap("report" if isinstance(job.model, Network) else "fit")
+                writer.pruned(str(pruned), _so_far(rows.rows, clock))
                 raise
-            timings |= outcome.timings
+            clock.lap("save")
             record = {
                 "metrics": outcome.metrics,
                 "best_epoch": outcome.best_epoch,
@@ -138,14 +144,14 @@ def _run(
                 "warnings": [*outcome.warnings, *loggers.warnings],
                 "xla": outcome.xla,
                 "initial": outcome.initial,
-                "timings": {name: round(seconds, 3) for name, seconds in timings.items()},
+                "timings": clock.rounded(),
             }
             writer.complete(record)
             loggers.complete(record)
     return outcome
 
 
-def _so_far(rows: Sequence[Row], timings: Mapping[str, float]) -> dict[str, object]:
+def _so_far(rows: Sequence[Row], clock: Clock) -> dict[str, object]:
     """What the record of a pruned run says: the metrics of its last epoch."""
     last = rows[-1]
     metrics = {
@@ -153,9 +159,7 @@ def _so_far(rows: Sequence[Row], timings: Mapping[str, float]) -> dict[str, obje
                 if key.startswith(f"{split}.") and isfinite(value)}
         for split in ("train", "val")
     }  # fmt: skip
-    seconds = {name: round(value, 3) for name, value in timings.items()}
-    fit = round(sum(row.get("seconds", 0.0) for row in rows), 3)
-    return {"metrics": metrics, "epochs_run": len(rows), "stopped": "pruned", "timings": {**seconds, "fit": fit}}
+    return {"metrics": metrics, "epochs_run": len(rows), "stopped": "pruned", "timings": clock.rounded()}
 
 
 def _follows(job: Plan) -> bool:
@@ -182,6 +186,7 @@ def _fit_network(
     checkpoint: Checkpoint | None,
     signals: Signals,
     warm: Warm | None,
+    clock: Clock,
 ) -> Outcome:
     from compiler.runtime.fitting.fit import fit
     from compiler.runtime.run import Checkpoints
@@ -189,13 +194,16 @@ def _fit_network(
     # processes would have to go on from one checkpoint together
     often = None if isinstance(job.train.strategy, MultiWorker) else job.train.checkpoint
     checkpoints = Checkpoints(writer.root, often.seconds, often.share) if often else None
-    return fit(job.graph, job.train, dataset, writer, progress, job.initial, checkpoints, checkpoint, signals, warm)
+    begun = job.initial, checkpoints, checkpoint
+    return fit(job.graph, job.train, dataset, writer, progress, *begun, signals, warm, clock)
 
 
-def _fit_estimator(spec: EstimatorSpec, job: Plan, dataset: Dataset, writer: RunWriter, progress: Progress) -> Outcome:
+def _fit_estimator(
+    spec: EstimatorSpec, job: Plan, dataset: Dataset, writer: RunWriter, progress: Progress, clock: Clock
+) -> Outcome:
     from compiler.runtime.estimators.fit import fit
 
-    return fit(spec, job.train, dataset, writer, progress)
+    return fit(spec, job.train, dataset, writer, progress, clock)
 
 
 def _facts(job: Plan, dataset: Dataset) -> dict[str, object]:

@@ -24,19 +24,27 @@ from compiler.runtime.training import TrainSettings
 from compiler.spec.located import at
 
 
-def fit(spec: EstimatorSpec, train: TrainSettings, data: Dataset, out: RunWriter, progress: Progress) -> Outcome:
+def fit(
+    spec: EstimatorSpec,
+    train: TrainSettings,
+    data: Dataset,
+    out: RunWriter,
+    progress: Progress,
+    clock: Clock | None = None,
+) -> Outcome:
     """Fit the estimator that `spec` describes, and evaluate it; the test split once, at the end.
 
     Args:
         train: settings that `check_estimator` has passed for this estimator and these data.
         progress: told every iteration, while it learns where the library says its losses then, else once all are
             done; and what the library warned of.
+        clock: has the time that was spent before.
 
     Raises:
         Pruned: `progress` ended it while it learnt.
         ConfigError: E704, missing values that it does not take; E708, the rows do not fit in memory, or are too few.
     """
-    clock = Clock()
+    clock = clock or Clock()
     tables = {name: table(getattr(data, name).x) for name in ("train", "val", "test")}
     _require_suitable(spec, tables, data)
     live = _Live(spec, progress)

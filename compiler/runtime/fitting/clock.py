@@ -9,8 +9,13 @@ from time import perf_counter
 
 @dataclass(slots=True)
 class Clock:
-    """Seconds by phase."""
+    """Seconds by phase.
 
+    Attributes:
+        alone: whether the training is the first of its process, whose age then says something.
+    """
+
+    alone: bool = True
     timings: dict[str, float] = field(default_factory=dict[str, float])
     _last: float = field(default_factory=perf_counter)
 
@@ -25,3 +30,7 @@ class Clock:
         """Count what an earlier process took, too."""
         for phase, seconds in earlier.items():
             self.timings[phase] = self.timings.get(phase, 0.0) + seconds
+
+    def rounded(self) -> dict[str, float]:
+        """The seconds by phase, to milliseconds."""
+        return {phase: round(seconds, 3) for phase, seconds in self.timings.items()}

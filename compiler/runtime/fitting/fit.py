@@ -7,7 +7,6 @@ from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
-import keras
 import tensorflow as tf
 
 from compiler.errors import ConfigError, Fault
@@ -17,7 +16,7 @@ from compiler.runtime.data import Dataset
 from compiler.runtime.fitting.clock import Clock
 from compiler.runtime.fitting.feed import on_device
 from compiler.runtime.fitting.health import Health
-from compiler.runtime.fitting.kept import steps_of
+from compiler.runtime.fitting.kept import seeded, steps_of
 from compiler.runtime.fitting.outcome import Outcome
 from compiler.runtime.fitting.progress import Progress, Silent
 from compiler.runtime.fitting.replicas import Replicas
@@ -47,6 +46,7 @@ def fit(
     checkpoint: Checkpoint | None = None,
     signals: Signals | None = None,
     warm: Warm | None = None,
+    clock: Clock | None = None,
 ) -> Outcome:
     """Train the model that `graph` describes, keep the weights of its best epoch, and evaluate those.
 
@@ -61,6 +61,7 @@ def fit(
         checkpoint: to go on from, in the place of a beginning.
         signals: what asks to stop.
         warm: what this process keeps from one training for the next.
+        clock: has the time that was spent before.
 
     Raises:
         Diverged: E802; the best weights so far are saved as `model.keras`.
@@ -69,12 +70,11 @@ def fit(
         ConfigError: E801, Keras refuses a layer, or `train.deterministic` an operation; E602 to E604, model, loss and
             data do not go together; E901 to E904, the initial weights are not what they were when they were checked.
     """
-    clock = Clock()
+    clock = clock or Clock()
     progress = progress or Silent()
     signals = signals or Signals()
     if train.deterministic:
         tf.config.experimental.enable_op_determinism()
-    keras.utils.set_random_seed(train.seed)
     metrics = measured(train, data.task)
     try:
         goal = objective(head_of(graph), train.loss, data.task)
@@ -82,7 +82,7 @@ def fit(
         raise ConfigError([Fault(fault.code, str(fault), hint=fault.hint)]) from None
     replicas = None if isinstance(train.strategy, Single) else Replicas(train.strategy)
     with replicas.scope() if replicas else nullcontext():
-        model: Any = build(graph)
+        model: Any = seeded(train.seed, lambda: build(graph), warm)
     with_global_seed()  # a step that draws without a seed of its own must not be the first to ask for it
     _require_output(model, data)
 

@@ -8,15 +8,19 @@ copied: initial weights, and the seeds of dropout and augmentation, are those th
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 from keras.src.backend.common import global_state  # has no public name
 from keras.src.random.seed_generator import GLOBAL_SEED_GENERATOR, global_seed_generator
+from keras.src.utils.rng_utils import GLOBAL_RANDOM_SEED
 from numpy.typing import NDArray
+from tensorflow.python.eager import context  # what `tf.random.set_seed` sets
 
 from compiler.errors import ConfigError
 from compiler.ir import CheckedGraph, graph_text
@@ -26,6 +30,17 @@ from compiler.runtime.fitting.steps import Steps
 from compiler.runtime.training import Metric, Objective, TrainSettings
 from compiler.runtime.training.strategies import Single
 from compiler.runtime.warm import Warm
+
+
+def seeded(seed: int, build: Callable[[], Any], warm: Warm | None) -> Any:
+    """A model that `build` makes with all random numbers following from `seed`."""
+    if warm is not None:
+        _seed(seed)
+        model = build()
+        if _has_keras_layers(model):
+            return model
+    keras.utils.set_random_seed(seed)
+    return build()
 
 
 @contextmanager
@@ -98,8 +113,25 @@ class Kept:
 
 def _may_be_kept(model: Any, train: TrainSettings) -> bool:
     """Whether variables are all that a training changes: layers and callbacks of a user's own may keep more."""
-    own = any(not type(layer).__module__.startswith("keras.") for layer in model._flatten_layers())
-    return not own and not train.callbacks and isinstance(train.strategy, Single)
+    return _has_keras_layers(model) and not train.callbacks and isinstance(train.strategy, Single)
+
+
+def _has_keras_layers(model: Any) -> bool:
+    """Whether no layer is of a user's own."""
+    return all(type(layer).__module__.startswith("keras.") for layer in model._flatten_layers())
+
+
+def _seed(seed: int) -> None:
+    """As `keras.utils.set_random_seed`, but TensorFlow keeps its kernels, and compiled functions with them.
+
+    It drops them for the sake of operations that draw from a state of their own. Keras's layers draw from variables.
+    """
+    global_state.set_global_attribute(GLOBAL_RANDOM_SEED, seed)
+    global_state.set_global_attribute(GLOBAL_SEED_GENERATOR, None)
+    random.seed(seed)
+    np.random.seed(seed)
+    eager: Any = context.context()
+    eager._seed, eager._rng = seed, random.Random(seed)
 
 
 def _key(

@@ -55,6 +55,12 @@ class Loop:
         """How many steps XLA could compile; 0 where the batches are streamed, which it cannot follow."""
         return self.feed.full
 
+    def trace(self, order: NDArray[np.int64], rates: NDArray[np.float32], first: int) -> None:
+        """Trace what calls from step `first` on with these arguments will need."""
+        source, given = self.feed.epoch(order, first), tf.convert_to_tensor(rates)
+        for xla in {False, self.xla}:
+            self._compiled(xla).get_concrete_function(source, given, tf.constant(first), tf.constant(first))
+
     def __call__(self, order: NDArray[np.int64], rates: NDArray[np.float32], first: int, last: int) -> Advanced:
         """Do the steps `first` to `last`.
 

@@ -18,7 +18,7 @@ class Outcome:
         best_epoch: whose weights were kept, from 1.
         stopped: what ended it.
         history: one row an epoch, as in `history.csv`.
-        timings: seconds by phase: `build`, `fit`, `evaluate`, `save`.
+        timings: seconds by phase: `build`, `trace`, `fit`, `validate`, `evaluate`, `save` and others.
         initial: where the weights came from that it began with; None for random ones.
         warnings: what was noticed while it ran, as `errors.as_json` has it.
         xla: whether XLA compiled the steps, and why; None for what has no steps.

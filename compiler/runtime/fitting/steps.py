@@ -139,18 +139,34 @@ class Steps:
         """Loss and metrics of a split, and its predictions: probabilities (N, C), of labels (N, K), or values."""
         self.reset()
         labels = self.labels(y)
-        if self._forward is None:  # traced once for all sizes of batches: the last one of a split is smaller
-            rows = tf.nest.map_structure(
-                lambda array: tf.TensorSpec((None, *array.shape[1:]), array.dtype), (x, labels)
-            )
-            self._forward = _compiled(self._measure, input_signature=rows)
+        forward = self._evaluating(x, labels)
         found = list[NDArray[Any]]()
         for first in range(0, len(y), self._rows_at_once):
             taken = slice(first, first + self._rows_at_once)
             batch = tf.nest.map_structure(lambda array: tf.convert_to_tensor(array[taken]), (x, labels))  # noqa: B023  # called at once
-            found.append(self._forward(*batch).numpy())
+            found.append(forward(*batch).numpy())
         scores = np.concatenate(found).astype(np.float32)
         return self.results(), predictions(scores, self.objective)
+
+    def trace(self, loop: Loop, order: NDArray[np.int64], count: int, first: int, x: Inputs, y: NDArray[Any]) -> None:
+        """Trace all that a training will call, which is else done by the first calls.
+
+        Args:
+            count, first: how many steps an epoch has, and the first one that is to be done.
+            x, y: rows to evaluate.
+        """
+        if self.replicas is None:
+            loop.trace(order, np.zeros(count, np.float32), first)
+            self._evaluating(x, self.labels(y[:1])).get_concrete_function()
+
+    def _evaluating(self, x: Inputs, labels: NDArray[Any]) -> Any:
+        """From a batch to its scores, measured; traced once for all sizes of batches, as the last one is smaller."""
+        if self._forward is None:
+            rows = tf.nest.map_structure(
+                lambda array: tf.TensorSpec((None, *array.shape[1:]), array.dtype), (x, labels)
+            )
+            self._forward = _compiled(self._measure, input_signature=rows)
+        return self._forward
 
     def _update(self, part: Any, x: Any, y: Any, weights: Any = None) -> Any:
         """One step on one batch, or on a replica's share of it; what the loss of these rows is of the batch's."""

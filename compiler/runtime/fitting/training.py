@@ -112,7 +112,11 @@ class Training:
         rows = self.data.train
         weights = sample_weights(rows.y, self.train, len(self.data.class_names))
         loop = self.steps.epoch(rows.x, rows.y, weights)
+        self.clock.lap("build")
         self._settle(loop)
+        order = permutation(self.train.seed, len(self.state.history), len(rows))
+        self.steps.trace(loop, order, self.count, self.state.step, self.data.val.x, self.data.val.y)
+        self.clock.lap("trace")
         if self.state.history:
             self._save_history()
         elif self.checkpoints and not self.state.step:
@@ -125,9 +129,12 @@ class Training:
             while not self.state.stopped:
                 row = self._epoch(len(self.state.history), loop, progress)
                 self._judge()
+                self.clock.lap("save")
                 progress.epoch(row)
+                self.clock.lap("report")
                 self._look(row, progress)
                 self._end_epoch(row)
+                self.clock.lap("report")
                 self._pause()
         self.callbacks.tell("train_end", as_keras(self.state.history[-1]))
         if self.best_weights is None:
@@ -166,9 +173,10 @@ class Training:
         with self.signals.let_in():
             measured, _ = self.steps.evaluate(self.data.val.x, self.data.val.y)
         self.callbacks.tell("test_end", measured)
+        seconds = self.state.seconds + self.clock.lap("validate")
         self._pause()
         row |= {f"val.{key}": value for key, value in measured.items()}
-        row["seconds"] = round(self.state.seconds + self.clock.lap("fit"), 3)
+        row["seconds"] = round(seconds, 3)
         self.state = self.state.recorded(row)
         self._save_history()
         if not math.isfinite(row["val.loss"]):
@@ -189,7 +197,8 @@ class Training:
             began = perf_counter()
             loss, diverged = loop(order, rates_array, first, last)
             self.pace.took(last - first, perf_counter() - began)
-            if "first_step" not in self.clock.timings and (age := process_age()) is not None:
+            new = self.clock.alone and "first_step" not in self.clock.timings
+            if new and (age := process_age()) is not None:
                 self.clock.timings["first_step"] = age
             if diverged is not None:
                 self._diverged("the loss", loss, f"{epoch + 1}, step {diverged + 1} of {self.count}", rates[diverged])

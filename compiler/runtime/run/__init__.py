@@ -34,7 +34,9 @@ under a real name is whole, whenever the process was killed. The fields of `run.
     data         fingerprints of rows, labels and class order; rows by split, classes, and where they came from
     config       the resolved sections `train`, `data`, `limits` and `plugins`
     seeds        by purpose
-    timings      seconds by stage
+    timings      seconds by phase: plan, data, import, build, trace, fit (steps), validate, report, health, checkpoint,
+                 evaluate, save; together the time until this file was written. `first_step` is no phase: the
+                 process's age then, where it trains once
     environment  what `environment()` gives: package versions, Python, platform, CPUs, thread counts
 
 From `kind` on, the fields are the caller's: `RunWriter.complete` takes them as they are. Metrics and what follows from
