@@ -33,6 +33,9 @@ from compiler.runtime.training import Metric, TrainSettings
 
 _BEST = "best."
 
+Evaluated = tuple[dict[str, float], NDArray[np.float32]]
+"""Loss and metrics of a split, and its predictions."""
+
 
 class Writer(Protocol):
     """Where the results go; `compiler.runtime.run.RunWriter` is one."""
@@ -53,6 +56,8 @@ class Training:
     Attributes:
         state: where it stands.
         best_weights: of the best epoch so far, as `model.get_weights` gives them; None before there is one.
+        best_on_val: what those weights came to on `val`, and their predictions; None where they are an earlier
+            process's.
         about: what a checkpoint is to hold besides.
         health: looks for what keeps the network from learning.
     """
@@ -79,6 +84,8 @@ class Training:
         self.callbacks = Callbacks(train.callbacks, steps.model, params)
         self.pace = Pace(1 if self.callbacks.singly else train.steps_per_execution or train.strategy.steps)
         self.best_weights: list[NDArray[Any]] | None = None
+        self.best_on_val: Evaluated | None = None
+        self._on_val: Evaluated | None = None
         if checkpoints is None:
             signals.kept = ("the run makes no checkpoints, so it is lost", "train.checkpoint.seconds=30")
 
@@ -171,7 +178,8 @@ class Training:
         measured: Mapping[str, float] = {}
         self.callbacks.tell("test_begin")
         with self.signals.let_in():
-            measured, _ = self.steps.evaluate(self.data.val.x, self.data.val.y)
+            self._on_val = self.steps.evaluate(self.data.val.x, self.data.val.y)
+            measured = self._on_val[0]
         self.callbacks.tell("test_end", measured)
         seconds = self.state.seconds + self.clock.lap("validate")
         self._pause()
@@ -240,6 +248,7 @@ class Training:
         self.state = self.state.judged(self.train)
         if self.state.best_epoch == len(self.state.history):
             self.best_weights = self.steps.model.get_weights()
+            self.best_on_val = self._on_val
 
     def _end_epoch(self, row: Row) -> None:
         """Callbacks have the last word of an epoch: the weights that were evaluated are kept by then."""

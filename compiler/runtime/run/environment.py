@@ -6,6 +6,7 @@ import os
 import platform
 import re
 import sys
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -75,6 +76,7 @@ def _cpu() -> dict[str, object]:
     return {"model": fields.get("model name", platform.processor()), "instructions": found}
 
 
+@cache
 def _version(name: str) -> str | None:
     try:
         return version(name)
