@@ -65,6 +65,23 @@ class Signals:
             self._held = before
 
     @contextmanager
+    def heard(self) -> Iterator[None]:
+        """Within `held()`: let a signal break in, as `Interrupted`.
+
+        Raises:
+            Interrupted: one came, meanwhile or before.
+        """
+        if self.received is not None:
+            raise self.interrupted()
+        before, self._held = self._held, False
+        try:
+            yield
+        except _AtOnce:
+            raise self.interrupted() from None
+        finally:
+            self._held = before
+
+    @contextmanager
     def let_in(self) -> Iterator[None]:
         """Within `held()`: let a signal break this off, and go on behind it. What it breaks off must change nothing."""
         self._held = self.received is not None  # one that came before is looked at behind it

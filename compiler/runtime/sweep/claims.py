@@ -32,6 +32,8 @@ class Claim:
         overrides: the same as overrides.
         folder: where the trial's run is written.
         attempts: how often it was begun, this time included; from the second on, its folder may have checkpoints.
+        steps: what earlier attempts reported, by epoch.
+        pruning: why it ends where it is pruned, in words.
     """
 
     def __init__(
@@ -43,6 +45,8 @@ class Claim:
         self.overrides: list[str] = study.definition.space.overrides(values)
         self.folder: Path = study.folder.trial(self.number)
         self.attempts: int = held["attempt"]
+        self.steps: Mapping[int, float] = dict(study.storage.get_trial(self._id).intermediate_values)
+        self.pruning = study.pruned_by
 
     def report(self, step: int, value: float) -> bool:
         """Report the first objective after an epoch; gives whether the trial is to be pruned.

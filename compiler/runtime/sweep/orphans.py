@@ -44,14 +44,16 @@ class Orphans:
             found.append(self._end(frozen.number, claim.get("token"), {"code": None, "reason": reason}, retry=True))
         return [trial for trial in found if trial]
 
-    def lost(self, owner: str, told: Mapping[str, Any], *, retry: bool) -> list[TrialState]:
+    def lost(self, owner: str, told: Mapping[str, Any], *, retry: bool, died: bool = True) -> list[TrialState]:
         """See `Study.lost`."""
         claims = [(frozen.number, frozen.user_attrs.get(CLAIM, {})) for frozen in self._study.frozen("RUNNING")]
         theirs = [(number, claim) for number, claim in claims if (claim.get("owner") or {}).get("name") == owner]
-        found = [self._end(number, claim["token"], told, retry=retry) for number, claim in theirs]
+        found = [self._end(number, claim["token"], told, retry=retry, died=died) for number, claim in theirs]
         return [trial for trial in found if trial]
 
-    def _end(self, number: int, token: str | None, told: Mapping[str, Any], *, retry: bool) -> TrialState | None:
+    def _end(
+        self, number: int, token: str | None, told: Mapping[str, Any], *, retry: bool, died: bool = True
+    ) -> TrialState | None:
         """Give the trial back, or fail it; None where another was faster."""
         study, trial_id = self._study, self._study.trial_id(number)
         with study.together():
@@ -60,8 +62,8 @@ class Orphans:
             if frozen.state.name != "RUNNING" or claim.get("token") != token:
                 return None
             deaths: int = claim.get("deaths", 0)
-            if retry and deaths < study.definition.search.retries:
-                study.let_go(trial_id, claim, told, died=True)
+            if not died or (retry and deaths < study.definition.search.retries):
+                study.let_go(trial_id, claim, told, died=died)
             else:
                 study.storage.set_trial_user_attr(trial_id, CLAIM, {**claim, "deaths": deaths + 1})
                 # one that died while it was told infeasible has its replacement already, and must not count as well

@@ -260,13 +260,16 @@ class Study:
         """
         return self._orphans.recover(scheduler)
 
-    def lost(self, owner: str, code: str | None, reason: str, *, retry: bool = True) -> list[TrialState]:
+    def lost(
+        self, owner: str, code: str | None, reason: str, *, retry: bool = True, died: bool = True
+    ) -> list[TrialState]:
         """What `recover` does, for the trials of the worker of that name, by whoever saw it die and knows why.
 
         Args:
             retry: whether the trial may be begun again; one that hung or grew too large may not.
+            died: whether it counts as a death; not where the worker was stopped on purpose.
         """
-        return self._orphans.lost(owner, {"code": code, "reason": reason}, retry=retry)
+        return self._orphans.lost(owner, {"code": code, "reason": reason}, retry=retry, died=died)
 
     # --- Optuna ------------------------------------------------------------------------------
 
