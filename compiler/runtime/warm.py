@@ -6,6 +6,7 @@ it but what reads data.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from glob import glob, has_magic
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -29,17 +30,20 @@ MOST = 16
 MOST_BYTES = 1 << 28
 """... and bytes of their variables, but always one."""
 
+MOST_DATA_BYTES = 1 << 29
+"""Inputs of data sets that stay while another one is read: those of the folds of a cross-validation, say."""
+
 
 class OtherProcess(Exception):
     """A training that needs a process of its own: what holds for a whole process was settled here by an earlier one."""
 
 
 class Warm:
-    """What one training leaves for the next in the same process: at most one data set, and some networks."""
+    """What one training leaves for the next in the same process: data sets and networks, the last used ones."""
 
     def __init__(self) -> None:
         self._settled: tuple[Threads, bool] | None = None
-        self._data: tuple[DataSettings, str, Dataset] | None = None
+        self._data: list[tuple[DataSettings, str, Dataset]] = []
         self._copies: dict[int, tuple[object, Any]] = {}
         self._steps: dict[Hashable, tuple[Any, int]] = {}  # the one that was used last comes last
 
@@ -55,7 +59,7 @@ class Warm:
         self._settled = settled
 
     def dataset(self, settings: DataSettings, section: Map) -> Dataset:
-        """The data set that `settings` describe: the last one where they are the same and no file has changed since.
+        """The data set that `settings` describe: an earlier one where they are the same and no file has changed since.
 
         Args:
             settings, section: as `load` takes them.
@@ -66,14 +70,19 @@ class Warm:
         from compiler.runtime.data.load import load
 
         state = _state(settings)
-        if self._data is None or self._data[:2] != (settings, state):
-            self._data = None  # not two at a time in memory
+        known = next((kept for kept in self._data if kept[:2] == (settings, state)), None)
+        others = [kept for kept in self._data if kept[0] != settings]
+        if known is None:
+            while sum(_nbytes(kept[2]) for kept in others) > MOST_DATA_BYTES:
+                del others[0]
+            self._data = others
             self._copies.clear()
-            self._data = settings, state, load(settings, section)
-        return self._data[2]
+            known = settings, state, load(settings, section)
+        self._data = [*others, known]
+        return known[2]
 
     def copied(self, rows: T, copy: Callable[[T], Any]) -> Any:
-        """`copy(rows)`, made once for the same rows of the data set at hand."""
+        """`copy(rows)`, made once for the same rows as long as no other data are read."""
         if id(rows) not in self._copies:
             self._copies[id(rows)] = rows, copy(rows)
         return self._copies[id(rows)][1]
@@ -91,6 +100,13 @@ class Warm:
     @property
     def _nbytes(self) -> int:
         return sum(nbytes for _, nbytes in self._steps.values())
+
+
+def _nbytes(data: Dataset) -> int:
+    """Of the inputs that are in memory."""
+    splits = [split.x for split in (data.train, data.val, data.test)]
+    inputs = [part for x in splits for part in (x.values() if isinstance(x, Mapping) else (x,))]
+    return sum(getattr(part, "nbytes", 0) for part in inputs)
 
 
 def _state(settings: DataSettings) -> str:
