@@ -90,6 +90,8 @@ CODES: dict[str, str] = {
     "E652": "malformed condition",
     "E653": "point outside the space",
     "E654": "interval in a grid",
+    "E655": "space without a valid point",
+    "W656": "points that are faulty",
     # data
     "E701": "data not found",
     "E702": "data that cannot be read",

@@ -12,8 +12,11 @@ import pytest
 from compiler.errors import CODES, ConfigError, Diagnostics, render
 from compiler.runtime.data.load import load
 from compiler.runtime.plan import plan
+from compiler.runtime.sweep.composer import Composer
+from compiler.runtime.sweep.definition import Definition
+from compiler.runtime.sweep.methods import Grid
 from compiler.runtime.sweep.parameters import read_space, without_sweeps
-from compiler.runtime.sweep.settings import read_search
+from compiler.runtime.sweep.probe import check_grid, probe
 from compiler.spec.compose import compose
 from compiler.spec.overrides import for_hydra
 from tests.pages import ROOT, Example, by_commands, consoles
@@ -46,17 +49,17 @@ def faults_of_space(words: list[str]) -> str:
     composed = compose(without_sweeps(arguments))
     for fault in composed.faults:
         diagnostics.add(fault)
-    _, space = read_space(arguments, composed.section("search"), diagnostics, loader=composed.loader)
+    section = composed.section("search")
+    fixed, space = read_space(arguments, section, diagnostics, loader=composed.loader)
     try:
         diagnostics.raise_errors()
-        settings = read_search(composed.section("search"), diagnostics)
-        assert settings is not None, words
-        for point in settings.enqueue:
-            space.parse(point, composed.section("search").entries["enqueue"].place)
-        list(space.grid())
+        definition = Definition.make(fixed, space, section)
+        composer = Composer(composed.loader, definition.config_name, fixed)
+        if isinstance(definition.search.method, Grid):
+            return render(check_grid(space, composer).report(space))
+        return render(probe(definition, composer))
     except ConfigError as error:
         return render(error.faults)
-    return ""
 
 
 @pytest.mark.parametrize("example", SPACES, ids=str)

@@ -126,10 +126,13 @@ class Composer:
     def _composed(self, overrides: Sequence[str]) -> Composed:
         return composed_by(loader_over(self._loader.config_search_path), [*self._fixed, *overrides], self._name)
 
+    def is_group(self, key: str) -> bool:
+        """Whether an override with this key chooses a file."""
+        return self._loader.repository.group_exists(key)
+
     def _is_group(self, override: Override) -> bool:
         """As Hydra tells the choice of a file from a value."""
-        key = str(override.key_or_group)
-        return self._loader.repository.group_exists(key) and not isinstance(override.value(), dict)
+        return self.is_group(str(override.key_or_group)) and not isinstance(override.value(), dict)
 
     def _base(self, groups: tuple[str, ...]) -> _Base:
         if groups not in self._bases:

@@ -44,6 +44,7 @@ class Definition:
         config_name: the top configuration file.
         files: sha256 of the configuration files that trials can be composed of.
         folder: where it was started: relative paths of data mean those below it.
+        written: the `search` section with its places, where it is still known.
     """
 
     fixed: tuple[str, ...]
@@ -53,6 +54,7 @@ class Definition:
     config_name: str = CONFIG_NAME
     files: str = ""
     folder: str = ""
+    written: Map | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def make(
@@ -66,7 +68,14 @@ class Definition:
     ) -> Definition:
         """A sweep that is started here."""
         known: Any = plain(section)
-        return cls(tuple(fixed), space, known, launcher or {}, config_name, files, str(Path.cwd()))
+        return cls(tuple(fixed), space, known, launcher or {}, config_name, files, str(Path.cwd()), section)
+
+    @property
+    def tree(self) -> Map:
+        """The `search` section with its places; those of `sweep.yaml` where no others are known."""
+        tree = self.written or located(self.section, Place(Source(NAME, ""), 1, 1))
+        assert isinstance(tree, Map), "a section is a mapping"
+        return tree
 
     @cached_property
     def search(self) -> SearchSettings:
@@ -76,9 +85,7 @@ class Definition:
             ConfigError: the section has faults.
         """
         diagnostics = Diagnostics()
-        tree = located(self.section, Place(Source(NAME, ""), 1, 1))
-        assert isinstance(tree, Map), "a section is a mapping"
-        settings = read_search(tree, diagnostics)
+        settings = read_search(self.tree, diagnostics)
         diagnostics.raise_errors()
         assert settings is not None, "what is missing has faults"
         return settings

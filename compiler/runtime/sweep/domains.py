@@ -49,6 +49,10 @@ class Choices:
         matching = [text for text, read in self._read.items() if _same(read, given)]
         return next(iter(matching), given if isinstance(given, str) and given in self.texts else None)
 
+    def find_text(self, text: str) -> Value:
+        """The value that `text` stands for."""
+        return text
+
     @cached_property
     def _read(self) -> dict[str, object]:
         return {text: read_text(text) for text in self.texts}
@@ -113,6 +117,10 @@ class Range:
         near = min(self.numbers, key=lambda other: abs(other - number))
         return near if math.isclose(near, number, rel_tol=1e-9, abs_tol=abs(self.step) * 1e-9) else None
 
+    def find_text(self, text: str) -> Value:
+        """The value that `text` stands for."""
+        return next(number for number in self.numbers if str(number) == text)
+
     @property
     def _even(self) -> bool:
         """Whether Optuna's arithmetic, which is decimal, comes to the same highest number."""
@@ -166,6 +174,10 @@ class Interval:
         if isinstance(self.low, int):
             return int(number) if number == int(number) else None
         return float(number)
+
+    def find_text(self, text: str) -> Value:
+        """The value that `text` stands for."""
+        return int(text) if isinstance(self.low, int) else float(text)
 
     @property
     def source(self) -> str:
