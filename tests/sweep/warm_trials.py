@@ -55,7 +55,6 @@ TRIALS: Mapping[str, tuple[str, ...]] = {
     ),
     "conv-again": (*CONV, "train.epochs=3", "train.seed=8", "train.optimizer.learning_rate=0.01"),
     "diverged": (*MLP, "train.epochs=2", "train.seed=3", "train.optimizer.learning_rate=1e38"),
-    "mlp-after-diverged": (*MLP, "train.epochs=1", "train.seed=4"),
     "pruned": (*MLP, "train.epochs=3", "train.seed=6"),
     "rmsprop": (*MLP, "train.epochs=2", "train.seed=2", "train.optimizer=RMSprop"),
     "raised": (*CONV, "train.epochs=3", "train.seed=9"),
@@ -65,8 +64,8 @@ TRIALS: Mapping[str, tuple[str, ...]] = {
 }
 """Overrides by name, in the order in which the warm process does them."""
 
-REUSED = {"mlp-again", "conv-again", "diverged", "mlp-after-diverged", "pruned", "resumed", "mlp-after-all"}
-"""Those for which it has steps already."""
+ONLY_WARM = {"conv", "pruned", "raised", "exact", "other", "threads"}
+"""Those whose runs are compared with none."""
 
 DETERMINISTIC: Mapping[str, tuple[str, ...]] = {
     "exact": (*CONV, "train.epochs=1", "train.deterministic=true"),
@@ -151,7 +150,7 @@ def main() -> None:
     both = [forked(lambda: warm_process(TRIALS, warm)), forked(lambda: warm_process(DETERMINISTIC, warm))]
     failed = 0
     for name, overrides in {**TRIALS, **DETERMINISTIC}.items():
-        if name in ("pruned", "raised", "other", "threads"):
+        if name in ONLY_WARM:
             continue
         child = forked(lambda name=name, overrides=overrides: train(name, overrides, fresh, None))
         failed += os.waitpid(child, 0)[1] != 0

@@ -54,9 +54,14 @@ def _threads() -> dict[str, object]:
     tensorflow = sys.modules.get("tensorflow")
     if tensorflow is not None:
         threading = tensorflow.config.threading
-        # 0 means one thread for each CPU that the process may use
-        threads["tensorflow_intra_op"] = threading.get_intra_op_parallelism_threads() or _usable_cpus()
-        threads["tensorflow_inter_op"] = threading.get_inter_op_parallelism_threads() or _usable_cpus()
+        for kind, said in (
+            ("intra", threading.get_intra_op_parallelism_threads()),
+            ("inter", threading.get_inter_op_parallelism_threads()),
+        ):
+            # 0 means as many as the environment says, else one thread for each CPU that the process may use
+            from_environment = os.environ.get(f"TF_NUM_{kind.upper()}OP_THREADS", "")
+            named = int(from_environment) if from_environment.isdecimal() else 0
+            threads[f"tensorflow_{kind}_op"] = said or named or _usable_cpus()
     return threads
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from omegaconf import OmegaConf
 
 from compiler.errors import ConfigError, Fault
+from compiler.runtime.fitting.clock import Clock
 from compiler.runtime.fitting.progress import Pruned
 from compiler.runtime.job import run, summary
 from compiler.runtime.memory import enough_memory
@@ -126,7 +127,7 @@ def carry_out(claim: Claim, bench: Bench) -> bool:
 
 def _carried_out(claim: Claim, bench: Bench) -> Ending:
     """Check the trial, and train it unless an equal one is finished."""
-    search = bench.study.definition.search
+    search, clock = bench.study.definition.search, Clock()
     try:
         plans = [bench.composer.plan(overrides) for overrides in _overrides(claim, bench.study, search.folds)]
     except ConfigError as error:
@@ -137,7 +138,7 @@ def _carried_out(claim: Claim, bench: Bench) -> Ending:
     if equal is not None and equal.values is not None:
         values, facts = equal.values, {"reused_from": equal.number, **equal.facts}
         return lambda claim: claim.complete(values, facts)
-    facts = _folds(claim, plans, bench) if search.folds else _run(claim, claim.folder, plans[0], bench)
+    facts = _folds(claim, plans, bench) if search.folds else _run(claim, claim.folder, plans[0], bench, clock)
     return _completed({**facts, "key": key}, bench.study)
 
 
@@ -149,8 +150,9 @@ def _overrides(claim: Claim, study: Study, folds: int | None) -> list[list[str]]
     return [[*own, f"data.folds={folds}", f"data.fold={i}"] for i in range(folds)] if folds else [own]
 
 
-def _run(claim: Claim, folder: Path, plan: Plan, bench: Bench, observed: bool = True) -> Facts:
+def _run(claim: Claim, folder: Path, plan: Plan, bench: Bench, clock: Clock, observed: bool = True) -> Facts:
     """Train one run of the trial, or go on with it; what it came to."""
+    clock.lap("plan")
     status = _status(folder, plan)
     if status == "pruned":  # its worker died before it had told so
         raise Pruned
@@ -158,7 +160,10 @@ def _run(claim: Claim, folder: Path, plan: Plan, bench: Bench, observed: bool = 
         overrides = [*bench.study.definition.fixed, *claim.overrides]
         record_overrides(folder, overrides, plan)
         reporter = Reporter(claim, bench.study.objectives[0].name) if observed else None
-        outcome = run(plan, folder, bench.console, overrides, observer=reporter, warm=bench.warm, signals=bench.signals)
+        outcome = run(
+            plan, folder, bench.console, overrides, observer=reporter, warm=bench.warm, signals=bench.signals,
+            clock=clock,
+        )  # fmt: skip
         bench.console.print(summary(outcome, folder), markup=False, highlight=False, soft_wrap=True)
     return facts_of(folder)
 
@@ -169,7 +174,7 @@ def _folds(claim: Claim, plans: Sequence[Plan], bench: Bench) -> Facts:
     by_fold = bench.study.definition.search.pruner.by_fold
     done: list[Facts] = []
     for i, plan in enumerate(plans):
-        done.append(_run(claim, bench.study.folder.fold(claim.number, i), plan, bench, observed=False))
+        done.append(_run(claim, bench.study.folder.fold(claim.number, i), plan, bench, Clock(), observed=False))
         value = objective.of(done[-1] if by_fold else facts_of_folds(done))
         if i + 1 not in claim.steps and claim.report(i + 1, value) and i + 1 < len(plans):
             raise Pruned
