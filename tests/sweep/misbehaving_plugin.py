@@ -21,14 +21,14 @@ class Misbehave(Callback):
     how: Annotated[str, choice("none", *HOW)] = "none"
 
 
-def _fit(spec: Any, train: Any, data: Any, out: Any, progress: Any) -> Any:
+def _fit(spec: Any, train: Any, *others: Any) -> Any:
     how = HOW[train.seed - 1] if 0 < train.seed <= len(HOW) else "none"
     misbehave(how)
     if how != "nan":
-        return _real(spec, train, data, out, progress)
+        return _real(spec, train, *others)
     measure, estimators.measure = estimators.measure, lambda *_: {"loss": math.nan}
     try:
-        return _real(spec, train, data, out, progress)
+        return _real(spec, train, *others)
     finally:
         estimators.measure = measure
 
