@@ -45,7 +45,7 @@ def page(study: Study, standing: Standing, record: Mapping[str, Any], figures: S
     name = study.folder.root.resolve().name
     sections = [_heading(name, record), _best(record), *_sections(standing, record, figures)]
     sections += [_reasons(record), _table(study, standing)]
-    drawn = {figure.name: {**figure.figure, "height": figure.height} for figure in figures}
+    drawn = {f"plot-{figure.name}": {**figure.figure, "height": figure.height} for figure in figures}
     scripts = f"script-src 'nonce-{nonce}' 'unsafe-eval'"  # Plotly makes functions of text for its parallel coordinates
     policy = f"default-src 'none'; {scripts}; style-src 'unsafe-inline'; img-src data: blob:"
     return f"""<!doctype html>
@@ -170,7 +170,8 @@ def _sections(standing: Standing, record: Mapping[str, Any], figures: Sequence[F
 def _figure(figure: Figure, heading: str) -> str:
     note = f'<p class="note">{_text(figure.note)}</p>' if figure.note else ""
     title = f"<{heading}>{_text(figure.title)}</{heading}>"
-    return f'<figure>{title}{note}<div class="plot" id="{figure.name}" style="height:{figure.height}px"></div></figure>'
+    plot = f'<div class="plot" id="plot-{figure.name}" style="height:{figure.height}px"></div>'
+    return f"<figure>{title}{note}{plot}</figure>"
 
 
 def _reasons(record: Mapping[str, Any]) -> str:
@@ -218,8 +219,8 @@ def _table(study: Study, standing: Standing) -> str:
 def _listed(standing: Standing) -> list[TrialState]:
     if len(standing.trials) <= ROWS:
         return list(standing.trials)
-    scored = some(standing, standing.scored, ROWS // 2)
-    others = [trial for trial in standing.trials if not is_scored(trial)][: ROWS - len(scored)]
+    others = [trial for trial in standing.trials if not is_scored(trial)][: ROWS // 2]
+    scored = some(standing, standing.scored, ROWS - len(others))
     return sorted([*scored, *others], key=lambda trial: trial.number)
 
 
