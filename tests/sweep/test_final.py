@@ -36,13 +36,16 @@ NEIGHBORS = "model.params.n_neighbors=1,25,180"
 
 def arrays(path: Path, *, scrambled: bool = False, val: bool = True) -> Path:
     """Three blobs that overlap, divided; with `scrambled`, the labels of the test rows are anyone's."""
-    x, y = make_blobs(400, 4, centers=3, cluster_std=4.0, random_state=3)
+    blobs: Any = make_blobs(400, 4, centers=3, cluster_std=4.0, random_state=3)
+    x, y = blobs
     x, parts = x.astype(np.float32), {"train": slice(0, 200), "val": slice(200, 300), "test": slice(300, 400)}
     if scrambled:
         y[300:] = np.random.default_rng(1).permutation(y[300:])
     if not val:
         parts = {"train": slice(0, 300), "test": parts["test"]}
-    splits = {f"{name}_{part}": rows[at] for part, at in parts.items() for name, rows in (("x", x), ("y", y))}
+    splits: dict[str, Any] = {
+        f"{name}_{part}": rows[at] for part, at in parts.items() for name, rows in (("x", x), ("y", y))
+    }
     np.savez(path, **splits)
     return path
 
