@@ -159,6 +159,7 @@ def _run(claim: Claim, folder: Path, plan: Plan, bench: Bench, clock: Clock, obs
     if status != "complete":
         overrides = [*bench.study.definition.fixed, *claim.overrides]
         record_overrides(folder, overrides, plan)
+        clock.lap("save")
         reporter = Reporter(claim, bench.study.objectives[0].name) if observed else None
         outcome = run(
             plan, folder, bench.console, overrides, observer=reporter, warm=bench.warm, signals=bench.signals,
