@@ -17,6 +17,7 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial
 
 from compiler.errors import ConfigError, Fault
+from compiler.runtime.sweep.delegate import Delegate
 
 T = TypeVar("T")
 
@@ -53,15 +54,19 @@ def again(where: str, patience: float, operation: Callable[..., T], *args: Any, 
         pause = min(2 * pause, 5.0)
 
 
-class Patient(BaseStorage):
-    """Another storage, each of whose operations is tried again while its server is away.
+class Patient(Delegate):
+    """A storage each of whose operations is tried again while its server is away.
 
     An operation may have been done although its answer was lost. Done twice, most come to the same; a trial that was
     taken so belongs to nobody, which `Study.recover` mends; and whether a new trial is there is looked up by a mark.
     """
 
     def __init__(self, inner: BaseStorage, where: str, patience: float = PATIENCE) -> None:
-        self._inner, self._where, self._patience = inner, where, patience
+        super().__init__(inner)
+        self._where, self._patience = where, patience
+
+    def passed_on(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        return again(self._where, self._patience, getattr(self.inner, name), *args, **kwargs)
 
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
         if template_trial is None:
@@ -71,26 +76,13 @@ class Patient(BaseStorage):
         tried: list[bool] = []
 
         def create() -> int:
-            for trial in self._inner.get_all_trials(study_id, deepcopy=False) if tried else ():
+            for trial in self.inner.get_all_trials(study_id, deepcopy=False) if tried else ():
                 if trial.user_attrs.get(_MARK) == mark:
-                    return self._inner.get_trial_id_from_study_id_trial_number(study_id, trial.number)
+                    return self.inner.get_trial_id_from_study_id_trial_number(study_id, trial.number)
             tried.append(True)
-            return self._inner.create_new_trial(study_id, template)
+            return self.inner.create_new_trial(study_id, template)
 
         return again(self._where, self._patience, create)
-
-
-def _operation(name: str) -> Callable[..., Any]:
-    def operation(self: Patient, *args: Any, **kwargs: Any) -> Any:
-        return again(self._where, self._patience, getattr(self._inner, name), *args, **kwargs)
-
-    return operation
-
-
-for _name in dir(BaseStorage):  # every other operation, those of later versions as well
-    if not _name.startswith("_") and _name != "create_new_trial":
-        setattr(Patient, _name, _operation(_name))
-Patient.__abstractmethods__ = frozenset()
 
 
 def is_away(error: BaseException | None) -> bool:

@@ -37,9 +37,11 @@ _NAMES = "study.json"
 
 @runtime_checkable
 class Together(Protocol):
-    """A storage that can keep all others out for a while."""
+    """A storage that can keep all others out for a while, and may be made smaller from time to time: the journal."""
 
     def together(self) -> AbstractContextManager[None]: ...
+
+    def compact(self) -> bool: ...
 
 
 def open_storage(definition: Definition, folder: SweepFolder, *, create: bool = False) -> tuple[BaseStorage, str]:

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
-from compiler.runtime.sweep.claims import Claim
+from compiler.runtime.sweep.claims import Claim, is_held
 from compiler.runtime.sweep.definition import Definition
 from compiler.runtime.sweep.folder import SweepFolder
 from compiler.runtime.sweep.objectives import Objective
@@ -194,12 +194,19 @@ class Study:
     def _drawn(self, number: int, held: dict[str, Any]) -> Claim:
         from optuna.trial import Trial
 
-        study, trial_id = self.as_optuna(), self.trial_id(number)
+        from compiler.runtime.sweep.delegate import Drawing
+
+        trial_id, drawing = self.trial_id(number), Drawing(self.storage)  # pyright: ignore[reportAbstractUsage]  # its methods are made in a loop
+        study = self.as_optuna(drawing)
         try:
             trial = Trial(study, trial_id)
             values = self.definition.space.draw(trial)
+            with self.together():
+                drawing.write()
         except BaseException as error:  # whatever it was, the trial must not stay with a process that does not know it
-            self.let_go(trial_id, held, {"reason": f"its point could not be drawn: {error}"}, died=False)
+            with self.together():
+                if is_held(self.storage.get_trial(trial_id), held["token"]):
+                    self.let_go(trial_id, held, {"reason": f"its point could not be drawn: {error}"}, died=False)
             raise
         return Claim(self, study, trial, held, values)
 
@@ -227,14 +234,16 @@ class Study:
     def ended(self) -> str | None:
         """Why no further trial is to be begun although some wait; None while there is no such reason."""
         search = self.definition.search
-        counts = self.counts()
-        if search.max_failures is not None and counts.failed >= search.max_failures:
-            return f"{counts.failed} trials failed (search.max_failures={search.max_failures})"
-        if counts.infeasible >= search.max_infeasible and self._infeasible_in_a_row() >= search.max_infeasible:
+        if search.max_failures is not None and (failed := len(self.frozen("FAIL"))) >= search.max_failures:
+            return f"{failed} trials failed (search.max_failures={search.max_failures})"
+        if self._infeasible_in_a_row() >= search.max_infeasible:
             return f"the last {search.max_infeasible} points were all infeasible (search.max_infeasible)"
         return None
 
     def _infeasible_in_a_row(self) -> int:
+        infeasible = [frozen for frozen in self.frozen("PRUNED") if state_of(frozen) == "infeasible"]
+        if len(infeasible) < self.definition.search.max_infeasible:
+            return len(infeasible)  # there is no need to look which were in between
         ended = [frozen for frozen in self.frozen() if frozen.datetime_complete]
         ended.sort(key=lambda frozen: (frozen.datetime_complete, frozen.number), reverse=True)
         return next((i for i, frozen in enumerate(ended) if state_of(frozen) != "infeasible"), len(ended))
@@ -258,6 +267,8 @@ class Study:
         Args:
             scheduler: says of a worker elsewhere whether it lives.
         """
+        if isinstance(self.storage, Together):
+            self.storage.compact()
         return self._orphans.recover(scheduler)
 
     def lost(
@@ -287,11 +298,11 @@ class Study:
         found = self.storage.get_all_trials(self.study_id, deepcopy=False, states=wanted)
         return [frozen for frozen in found if earlier or not frozen.user_attrs.get(ORIGIN, "").startswith(WARM)]
 
-    def as_optuna(self) -> OptunaStudy:
+    def as_optuna(self, storage: BaseStorage | None = None) -> OptunaStudy:
         """Optuna's study as it is now: one keeps what it saw until it is asked for a trial, which ours never is."""
         from optuna.study import Study as OptunaStudy
 
-        return OptunaStudy(self.name, self.storage, self._sampler, self._pruner)
+        return OptunaStudy(self.name, storage or self.storage, self._sampler, self._pruner)
 
     @cached_property
     def _sampler(self) -> BaseSampler:
