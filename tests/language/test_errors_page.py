@@ -12,11 +12,9 @@ import pytest
 from compiler.errors import CODES, ConfigError, Diagnostics, render
 from compiler.runtime.data.load import load
 from compiler.runtime.plan import plan
-from compiler.runtime.sweep.composer import Composer
 from compiler.runtime.sweep.definition import Definition
-from compiler.runtime.sweep.methods import Grid
 from compiler.runtime.sweep.parameters import read_space, without_sweeps
-from compiler.runtime.sweep.probe import check_grid, probe
+from compiler.runtime.sweep.probe import preflight
 from compiler.spec.compose import compose
 from compiler.spec.overrides import for_hydra
 from tests.pages import ROOT, Example, by_commands, consoles
@@ -53,11 +51,7 @@ def faults_of_space(words: list[str]) -> str:
     fixed, space = read_space(arguments, section, diagnostics, loader=composed.loader)
     try:
         diagnostics.raise_errors()
-        definition = Definition.make(fixed, space, section)
-        composer = Composer(composed.loader, definition.config_name, fixed)
-        if isinstance(definition.search.method, Grid):
-            return render(check_grid(space, composer).report(space))
-        return render(probe(definition, composer))
+        return render(preflight(Definition.make(fixed, space, section), composed.loader))
     except ConfigError as error:
         return render(error.faults)
 

@@ -125,7 +125,7 @@ def _key(override: Override) -> str:
 
 def _parsed(parser: OverridesParser, text: str, place: Place | None, diagnostics: Diagnostics) -> Override | None:
     try:
-        return parser.parse_override(text)
+        return parser.parse_overrides([text])[0]  # `parse_override` does not hand on the loader, which globs need
     except HydraException as error:
         spot = place or Place(Source(text, text, "override"), 1, 1, max(1, len(text)))
         reason = str(error).splitlines()[0]

@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+
 from compiler.errors import ConfigError, Fault, Note
 from compiler.runtime.sweep.composer import Composer
 from compiler.runtime.sweep.definition import Definition
 from compiler.runtime.sweep.domains import Value
+from compiler.runtime.sweep.methods import Grid
 from compiler.runtime.sweep.points import at_random, completed, extremes
 from compiler.runtime.sweep.space import Parameter, Space
 from compiler.spec.located import Seq
@@ -26,6 +29,25 @@ _OF_A_VALUE = ("E006", "E007", "E008", "E101", "E102", "E104", "E106", "E107", "
 
 Point = Mapping[str, Value]
 _Tried = tuple[Point, tuple[Fault, ...]]
+
+
+def preflight(definition: Definition, loader: ConfigLoaderImpl) -> list[Fault]:
+    """Look at a sweep before it begins: at each point of a grid, else at what can be said of all points.
+
+    Returns:
+        Warnings: W656, points or values that are at fault.
+
+    Raises:
+        ConfigError: no point of it can be trained, or a value of it never can.
+    """
+    composer = Composer(loader, definition.config_name, definition.fixed)
+    if isinstance(definition.search.method, Grid):
+        found = check_grid(definition.space, composer, definition.search.n_trials).report(definition.space)
+    else:
+        found = probe(definition, composer)
+    if any(fault.is_error for fault in found):
+        raise ConfigError(found)
+    return found
 
 
 def probe(definition: Definition, composer: Composer) -> list[Fault]:
