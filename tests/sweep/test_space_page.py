@@ -18,7 +18,7 @@ from compiler.spec.overrides import for_hydra
 from tests.pages import ROOT, Example, as_shown, consoles, examples
 
 PAGE = ROOT / "docs/sweeps.md"
-TEXT = PAGE.read_text("utf-8")
+TEXT = PAGE.read_text("utf-8").partition("\n## The space\n")[2].partition("\n### ")[0]
 ROWS = [
     text for row in re.findall(r"^\| (`.*?) \|", TEXT, re.MULTILINE) for text in re.findall(r"`([^`]+=[^`]+)`", row)
 ]
