@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from compiler.runtime.cli import plain_run, reporting_faults
+from compiler.runtime.cli import TRIAL, multirun, plain_run, reporting_faults
 from compiler.runtime.job import as_typed, run, summary
 from compiler.runtime.plan import Plan, plan
 from compiler.runtime.resume import asked, plan_again
@@ -24,9 +25,13 @@ _planned: list[Plan] = []  # a single run is checked before Hydra makes its fold
 
 
 @hydra.main(version_base=VERSION_BASE, config_path=str(config_folder()), config_name=CONFIG_NAME)
-def train(cfg: DictConfig) -> float:
+def train(cfg: DictConfig) -> float | None:
     """Train what `cfg` describes; the value of the monitored metric is what a sweep optimises."""
     with reporting_faults():
+        if (trial := os.environ.get(TRIAL)) is not None:
+            from compiler.runtime.sweep.jobs import work_as_job
+
+            return work_as_job(trial)
         job = _planned.pop() if _planned else plan(current(cfg))
         settings = HydraConfig.get()
         outcome = finish(job, as_typed(Path(settings.runtime.output_dir)), list(settings.overrides.task))
@@ -58,6 +63,12 @@ def main() -> None:
                 return
             _planned.append(plan(compose(arguments.overrides, arguments.config_dir, arguments.config_name)))
             report(_planned[0].warnings)
+    swept = multirun(sys.argv[1:])
+    if swept is not None:  # Hydra's own complaints have no places
+        from compiler.runtime.sweep.begin import apart, wanted
+
+        with reporting_faults():
+            wanted(*apart(swept.overrides), swept.config_dir, swept.config_name)
     train()
 
 

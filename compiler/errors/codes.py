@@ -125,6 +125,8 @@ CODES: dict[str, str] = {
     "W823": "gradients that vanish or explode",
     "W824": "logger that failed",
     "W825": "callbacks that begin anew",
+    "E830": "launcher that does not go with the sweeper",
+    "E832": "sweep that ended early",
     # files from elsewhere
     "E901": "file from elsewhere that cannot be read",
     "E902": "content that is refused",

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from compiler.errors import ConfigError, Fault, as_json, render
 from compiler.runtime.memory import enough_memory
@@ -29,6 +30,9 @@ STATUSES = {
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it: 128 + SIGINT."""
+
+TRIAL = "LAMINA_TRIAL"
+"""Environment variable of a Hydra job that is a sweep's trial: its number, a colon, the sweep's folder."""
 
 
 @contextmanager
@@ -79,14 +83,25 @@ class Arguments:
 
 def plain_run(argv: Sequence[str]) -> Arguments | None:
     """The arguments of a single run; None where Hydra is asked for something else (a sweep, help, its config)."""
+    arguments, mode = _read(argv)
+    return arguments if mode == "run" else None
+
+
+def multirun(argv: Sequence[str]) -> Arguments | None:
+    """The arguments of a sweep of ours; None where Hydra is asked for something else."""
+    arguments, mode = _read(argv)
+    return arguments if mode == "multirun" else None
+
+
+def _read(argv: Sequence[str]) -> tuple[Arguments, Literal["run", "multirun", "other"]]:
     from hydra._internal.utils import get_args_parser  # Hydra's command line has no public parser
 
     args = get_args_parser().parse_args(list(argv))
-    others = (
-        args.multirun, args.help, args.hydra_help, args.cfg, args.info, args.shell_completion,
-        args.experimental_rerun, args.config_path, any(text.startswith("hydra.mode=") for text in args.overrides),
-    )  # fmt: skip
-    if any(others):
-        return None
     folder = Path(args.config_dir) if args.config_dir else None
-    return Arguments(list(args.overrides), folder, args.config_name or CONFIG_NAME)
+    found = Arguments(list(args.overrides), folder, args.config_name or CONFIG_NAME)
+    others = args.help, args.hydra_help, args.cfg, args.info, args.shell_completion, args.config_path
+    modes = [text for text in args.overrides if text.startswith("hydra.mode=")]
+    sweepers = [text for text in args.overrides if text.startswith("hydra/sweeper=")]
+    if any(others) or args.experimental_rerun or modes or any(not text.endswith("=lamina") for text in sweepers):
+        return found, "other"
+    return found, "multirun" if args.multirun else "run"

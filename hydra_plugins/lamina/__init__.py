@@ -1,0 +1,1 @@
+"""Lamina's sweeper and launchers, where Hydra looks for plugins. Hydra imports all of this at every start."""
