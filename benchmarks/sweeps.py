@@ -77,7 +77,7 @@ class Case:
 
 CASES: Mapping[str, Case] = {
     "mlp": Case(("model=mlp",), "model.vars.units", "[{0},{1}]", 4, 3, (64, 128), 3, 3.0, False),
-    "convnet": Case(("model=convnet",), "model.vars.width", "{1}", 3, 2, (6, 8), 3, 1.15, True),
+    "convnet": Case(("model=convnet",), "model.vars.width", "{1}", 3, 2, (6, 8), 6, 1.15, True),
 }
 
 

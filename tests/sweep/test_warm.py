@@ -28,7 +28,17 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.tf
 
 SCRIPT = [sys.executable, "-m", "tests.sweep.warm_trials"]
-SAME = ("mlp", "mlp-again", "conv-again", "rmsprop", "conv-weighted", "resumed", "mlp-after-all", "exact-again")
+SAME = (
+    "mlp",
+    "mlp-again",
+    "conv-again",
+    "rmsprop",
+    "decayed-more",
+    "conv-weighted",
+    "resumed",
+    "mlp-after-all",
+    "exact-again",
+)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +71,8 @@ def test_a_training_diverges_with_the_same_words(runs: Path) -> None:
 def test_traced_steps_are_reused_where_they_would_be_the_same(runs: Path) -> None:
     reused: list[str] = json.loads((runs / "warm" / "reused-mlp-after-all.json").read_text("utf-8"))
     assert reused == [
-        "mlp-again", "conv-again", "diverged", "pruned", "raised", "resumed", "resumed", "mlp-after-all",
+        "mlp-again", "conv-again", "diverged", "pruned", "decayed-more", "raised", "resumed", "resumed",
+        "mlp-after-all",
     ]  # fmt: skip
 
 
@@ -135,7 +146,7 @@ def test_begun_anew_all_variables_are_those_of_new_steps(overrides: tuple[str, .
         steps.optimizer.apply([tf.ones_like(variable) for variable in steps.model.trainable_variables])
     differ = changed(before, variables.read(steps.variables()))
     assert {name.partition(".")[0] for name in differ} == {"model", "optimizer"}
-    kept.begin(model(), job.train.optimizer.learning_rate)
+    kept.begin(model(), job.train.optimizer)
     assert not changed(before, variables.read(steps.variables()))
 
 

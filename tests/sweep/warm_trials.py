@@ -25,6 +25,7 @@ from compiler.runtime.fitting import kept
 from compiler.runtime.fitting.progress import Pruned, Row, Silent
 from compiler.runtime.job import run
 from compiler.runtime.plan import plan
+from compiler.runtime.training import Optimizer
 from compiler.runtime.warm import OtherProcess, Warm
 from compiler.spec.compose import compose
 from compiler.spec.overrides import for_hydra
@@ -57,6 +58,8 @@ TRIALS: Mapping[str, tuple[str, ...]] = {
     "diverged": (*MLP, "train.epochs=2", "train.seed=3", "train.optimizer.learning_rate=1e38"),
     "pruned": (*MLP, "train.epochs=3", "train.seed=6"),
     "rmsprop": (*MLP, "train.epochs=2", "train.seed=2", "train.optimizer=RMSprop"),
+    "decayed": (*MLP, "train.epochs=2", "train.seed=2", "train.optimizer=AdamW"),
+    "decayed-more": (*MLP, "train.epochs=2", "train.seed=5", "train.optimizer={op: AdamW, weight_decay: 0.0371}"),
     "raised": (*CONV, "train.epochs=3", "train.seed=9"),
     "conv-weighted": (*CONV, "train.epochs=2", "train.seed=2", "train.class_weight=balanced"),
     "resumed": (*CONV, "train.epochs=3", "train.seed=12", "train.class_weight={0: 2.0}"),
@@ -64,7 +67,7 @@ TRIALS: Mapping[str, tuple[str, ...]] = {
 }
 """Overrides by name, in the order in which the warm process does them."""
 
-ONLY_WARM = {"conv", "pruned", "raised", "exact", "other", "threads"}
+ONLY_WARM = {"conv", "decayed", "pruned", "raised", "exact", "other", "threads"}
 """Those whose runs are compared with none."""
 
 DETERMINISTIC: Mapping[str, tuple[str, ...]] = {
@@ -117,9 +120,9 @@ def warm_process(trials: Mapping[str, tuple[str, ...]], folder: Path) -> None:
     begun: list[str] = []
     begin = kept.Kept.begin
 
-    def counted(self: kept.Kept, model: object, learning_rate: float) -> None:
+    def counted(self: kept.Kept, model: object, settings: Optimizer) -> None:
         begun.append(name)
-        begin(self, model, learning_rate)
+        begin(self, model, settings)
 
     kept.Kept.begin = counted
     warm = Warm()

@@ -27,7 +27,7 @@ from compiler.ir import CheckedGraph, graph_text
 from compiler.runtime.data import Dataset
 from compiler.runtime.fitting.progress import Pruned
 from compiler.runtime.fitting.steps import Steps
-from compiler.runtime.training import Metric, Objective, TrainSettings
+from compiler.runtime.training import Metric, Objective, Optimizer, TrainSettings
 from compiler.runtime.training.strategies import Single
 from compiler.runtime.warm import Warm
 
@@ -68,7 +68,7 @@ def steps_of(
     if kept is None:
         kept = Kept(make())
     else:
-        kept.begin(model, train.optimizer.learning_rate)
+        kept.begin(model, train.optimizer)
     try:
         yield kept.steps
     except (ConfigError, Pruned):  # diverged, or stopped from outside: nothing is broken
@@ -89,14 +89,18 @@ class Kept:
     def __init__(self, steps: Steps) -> None:
         self.steps = steps
         self._seeds = global_seed_generator()  # traced functions may draw from this very one
-        optimizer = steps.optimizer
-        self._optimizer: list[Any] = [*optimizer.variables]
-        if (inner := getattr(optimizer, "inner_optimizer", None)) is not None:
-            self._optimizer += inner.variables
+        inner: Any = getattr(steps.optimizer, "inner_optimizer", steps.optimizer)
+        self._optimizer: list[Any] = [
+            *steps.optimizer.variables,
+            *(inner.variables if inner is not steps.optimizer else ()),
+        ]
+        if inner.weight_decay is not None:  # of double precision, as Python's numbers: steps round it as they do those
+            inner.weight_decay = tf.Variable(inner.weight_decay, trainable=False, dtype="float64")
+        self._weight_decay = inner.weight_decay
         self._initial = [_small(variable.value.numpy()) for variable in self._optimizer]
         self.nbytes = sum(_bytes(variable) for variable in (*steps.model.variables, *self._optimizer))
 
-    def begin(self, model: Any, learning_rate: float) -> None:
+    def begin(self, model: Any, settings: Optimizer) -> None:
         """Begin anew with the weights and seeds of `model`, just built, and with those of Keras's own generator."""
         for variable, fresh in zip(self.steps.model.variables, model.variables, strict=True):
             variable.value.assign(fresh.value)
@@ -104,7 +108,9 @@ class Kept:
         global_state.set_global_attribute(GLOBAL_SEED_GENERATOR, self._seeds)
         for variable, value in zip(self._optimizer, self._initial, strict=True):
             variable.value.assign(value)
-        self.steps.begin(learning_rate)
+        if self._weight_decay is not None:
+            self._weight_decay.assign(settings.weight_decay)
+        self.steps.begin(settings.learning_rate)
 
     def rest(self) -> None:
         """Let go of the rows."""
@@ -139,7 +145,8 @@ def _key(
 ) -> Hashable:
     """What traced functions follow from. Names and the order of layers count too: seeds are drawn in that order."""
     optimizer = train.updating
-    constants = {name: value for name, value in optimizer.arguments().items() if name != "learning_rate"}
+    fed = ("learning_rate", "weight_decay")
+    constants = {name: value for name, value in optimizer.arguments().items() if name not in fed}
     rows = tf.nest.map_structure(lambda part: (type(part).__name__, str(part.dtype), part.shape), data.train.x)
     settings = (
         train.batch_size,
@@ -150,7 +157,8 @@ def _key(
         train.class_weight is None,
     )
     return (
-        graph_text(graph), graph.precision, type(optimizer).__name__, repr(sorted(constants.items())),
+        graph_text(graph), graph.precision, type(optimizer).__name__, optimizer.weight_decay is None,
+        repr(sorted(constants.items())),
         repr(goal), repr(metrics), repr(rows), data.train.y.shape, *settings,
     )  # fmt: skip
 
