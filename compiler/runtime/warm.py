@@ -115,7 +115,7 @@ def _state(settings: DataSettings) -> str:
     from compiler.runtime.data.paths import is_file, is_folder
 
     files: list[File] = []
-    for path in _paths(settings.model_dump()):
+    for path in _paths(settings.model_dump(exclude={"source", "task", "memory", "cache"})):  # what reads no rows
         if is_folder(path):
             files += files_below(path, f"{path}/")
         elif is_file(path):

@@ -34,7 +34,7 @@ SAME = (
     "conv-again",
     "rmsprop",
     "decayed-more",
-    "conv-weighted",
+    "conv-streamed",
     "resumed",
     "mlp-after-all",
     "exact-again",

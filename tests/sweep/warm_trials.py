@@ -43,6 +43,7 @@ layers:
 """
 MLP = ("model=mlp", "data=digits_8x8", "train.batch_size=128")
 CONV = ("model_file=small.yaml", "data=digits_8x8", "data.limit=600", "train.batch_size=128")
+STREAMED = (*CONV, "train.feed=stream")
 
 TRIALS: Mapping[str, tuple[str, ...]] = {
     "mlp": (*MLP, "train.epochs=2"),
@@ -61,8 +62,8 @@ TRIALS: Mapping[str, tuple[str, ...]] = {
     "decayed": (*MLP, "train.epochs=2", "train.seed=2", "train.optimizer=AdamW"),
     "decayed-more": (*MLP, "train.epochs=2", "train.seed=5", "train.optimizer={op: AdamW, weight_decay: 0.0371}"),
     "raised": (*CONV, "train.epochs=3", "train.seed=9"),
-    "conv-weighted": (*CONV, "train.epochs=2", "train.seed=2", "train.class_weight=balanced"),
-    "resumed": (*CONV, "train.epochs=3", "train.seed=12", "train.class_weight={0: 2.0}"),
+    "conv-streamed": (*STREAMED, "train.epochs=2", "train.seed=2", "train.class_weight=balanced"),
+    "resumed": (*STREAMED, "train.epochs=3", "train.seed=12", "train.class_weight={0: 2.0}"),
     "mlp-after-all": (*MLP, "train.epochs=2", "train.seed=7"),
 }
 """Overrides by name, in the order in which the warm process does them."""
