@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from compiler.runtime.sweep.methods.base import Draw, Method
-from compiler.settings import choice
+from compiler.settings import NonNegativeInt, choice
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
@@ -16,11 +16,13 @@ class Hyperopt(Method):
 
     Fields:
         algorithm: tpe, atpe or anneal.
+        n_startup_jobs: drawn at random first, by tpe.
     """
 
     extra: ClassVar[str] = "hyperopt"
 
     algorithm: Annotated[str, choice("tpe", "atpe", "anneal")] = "tpe"
+    n_startup_jobs: NonNegativeInt = 20
 
     @property
     def packages(self) -> tuple[str, ...]:
@@ -29,4 +31,5 @@ class Hyperopt(Method):
     def sampler(self, draw: Draw) -> BaseSampler:
         from compiler.runtime.sweep.samplers.hyperopt import Hyperopt as Suggested
 
-        return Suggested(draw, self.algorithm, {"verbose": False} if self.algorithm == "tpe" else {})
+        settings = {"verbose": False, "n_startup_jobs": self.n_startup_jobs} if self.algorithm == "tpe" else {}
+        return Suggested(draw, self.algorithm, settings)

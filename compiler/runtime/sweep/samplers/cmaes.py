@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import optuna
@@ -15,7 +15,7 @@ from compiler.runtime.sweep.methods.base import Draw
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.study import Study
-    from optuna.trial import FrozenTrial
+    from optuna.trial import FrozenTrial, TrialState
 
 
 Number = FloatDistribution | IntDistribution
@@ -44,6 +44,9 @@ class Covariance(CmaEsSampler):
                 seed=draw.seed,
             )
         self._numbers = numbers
+
+    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
+        """Nothing: Optuna's own warns that it makes no use of constraints, which a faulty point has."""
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         if trial.system_attrs.get("fixed_params"):

@@ -73,12 +73,13 @@ def on_step(number: FloatDistribution | IntDistribution, index: int) -> float | 
 
 
 def snapped(distribution: BaseDistribution, value: Any) -> Any:
-    """The value, on the nearest step where the parameter has steps."""
-    step = getattr(distribution, "step", None)
-    if step is None or isinstance(step, int):
+    """A drawn value as a plain Python one, on the nearest step where the parameter has steps."""
+    if is_categorical(distribution):
         return value
-    number = cast("FloatDistribution", distribution)
-    return on_step(number, round((value - number.low) / step))
+    number = cast("FloatDistribution | IntDistribution", distribution)
+    if number.step is not None and not number.log:
+        return on_step(number, round((value - number.low) / number.step))
+    return type(number.low)(value)
 
 
 def is_categorical(distribution: BaseDistribution) -> bool:

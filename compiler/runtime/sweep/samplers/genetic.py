@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from copy import copy
 from typing import TYPE_CHECKING
 
+import optuna
 from optuna.samplers import NSGAIISampler
+from optuna.samplers.nsgaii import BLXAlphaCrossover, PolynomialMutation
 from optuna.trial import TrialState
 
 from compiler.runtime.sweep.methods.base import Draw
@@ -22,16 +25,21 @@ class Generations(NSGAIISampler):
 
     Complete trials that no generation drew (points tried first, an earlier sweep's trials) count as the first
     generation's, and genes that a condition left out of a parent are drawn anew, so that the whole space is crossed
-    instead of the parameters that all trials have.
+    instead of the parameters that all trials have. Numbers are crossed by BLX-alpha (Eshelman & Schaffer 1993, FOGA 2)
+    and mutated polynomially (Deb & Agrawal 1999), choices by uniform crossover and at random.
     """
 
     def __init__(self, draw: Draw, population_size: int, mutation_prob: float | None, crossover_prob: float) -> None:
-        super().__init__(
-            population_size=population_size,
-            mutation_prob=mutation_prob,
-            crossover_prob=crossover_prob,
-            seed=draw.seed,
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # the crossover and the mutation
+            super().__init__(
+                population_size=population_size,
+                mutation=PolynomialMutation(),
+                mutation_prob=mutation_prob,
+                crossover=BLXAlphaCrossover(),
+                crossover_prob=crossover_prob,
+                seed=draw.seed,
+            )
         self._distributions = draw.distributions
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:

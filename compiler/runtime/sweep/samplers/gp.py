@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import optuna
@@ -51,9 +53,23 @@ class FilledGP(BaseSampler):
         copy.add_trials(trials)
         drawn = optuna.trial.create_trial(state=optuna.trial.TrialState.RUNNING)
         copy.add_trial(drawn)
-        return self._gp.sample_relative(copy, copy.get_trials(deepcopy=False)[-1], search_space)
+        with _one_thread():
+            return self._gp.sample_relative(copy, copy.get_trials(deepcopy=False)[-1], search_space)
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
         return self._random.sample_independent(study, trial, param_name, param_distribution)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """The matrices are small: threads only wait for each other, and for those of the trainings beside."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
