@@ -116,7 +116,7 @@ class _Repository(ConfigRepository):
         return self.loaded[config_path]
 
 
-class _Loader(ConfigLoaderImpl):
+class Loader(ConfigLoaderImpl):
     """Remembers which files it composed, in order: listing them again would cost a fifth of the composition."""
 
     def __init__(self, search_path: Any) -> None:
@@ -127,6 +127,10 @@ class _Loader(ConfigLoaderImpl):
     def _compose_config_from_defaults_list(self, defaults: Any, repo: Any) -> DictConfig:
         self.composed = list(defaults)
         return super()._compose_config_from_defaults_list(defaults, repo)
+
+    def anew(self) -> Loader:
+        """A loader that has read nothing yet."""
+        return Loader(self.config_search_path)
 
 
 def make_loader(config_dir: Path | None = None) -> ConfigLoaderImpl:
@@ -145,12 +149,12 @@ def loader_of(folder: Path) -> ConfigLoaderImpl:
     """Hydra's loader over the configuration of one folder."""
     hydra_version.setbase(VERSION_BASE)
     Plugins.instance()
-    return _Loader(create_config_search_path(str(folder)))
+    return Loader(create_config_search_path(str(folder)))
 
 
 def loader_over(search_path: Any) -> ConfigLoaderImpl:
     """A loader over Hydra's own search path, in which nothing is read yet."""
-    return _Loader(search_path)
+    return Loader(search_path)
 
 
 def compose(overrides: Sequence[str], config_dir: Path | None = None, config_name: str = CONFIG_NAME) -> Composed:
@@ -179,7 +183,7 @@ def composed_by(loader: ConfigLoaderImpl, overrides: Sequence[str], config_name:
             if blamed is None or blamed not in left:
                 break
             left.remove(blamed)  # go on without it, so that the next bad one is reported too
-            loader = loader_over(loader.config_search_path)
+            loader = loader.anew() if isinstance(loader, Loader) else loader_over(loader.config_search_path)
             continue
         if any(fault.code != "E007" for fault in diagnostics.faults):
             break  # without the group that was meant, the rest would be held against another
@@ -214,7 +218,7 @@ def places_of_files(
     loader: ConfigLoaderImpl, config_name: str, overrides: Sequence[str], diagnostics: Diagnostics
 ) -> Tree:
     """The places in the files that are composed; a loader of ours has just composed them."""
-    defaults = loader.composed if isinstance(loader, _Loader) else None
+    defaults = loader.composed if isinstance(loader, Loader) else None
     if defaults is None:
         defaults = loader.compute_defaults_list(config_name, list(overrides), RunMode.RUN).defaults
     return file_places(loader, config_name, defaults, diagnostics)

@@ -8,17 +8,16 @@ Hydra's own node.
 from __future__ import annotations
 
 import pickle
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self, cast
+from typing import Self
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from compiler.errors import ConfigError, Diagnostics, Fault, Place, Source
 from compiler.runtime.plan import Plan, plan
@@ -27,6 +26,7 @@ from compiler.runtime.sweep.folder import SweepFolder
 from compiler.runtime.sweep.frozen import Frozen
 from compiler.spec.complaints import COMPLAINTS
 from compiler.spec.compose import CONFIG_NAME, Composed, composed_by, loader_over, placed, places_of_files
+from compiler.spec.copying import CopyingLoader, exact, of_hydra
 from compiler.spec.foreign import read_foreign
 from compiler.spec.located import Leaf, Map, Seq, Tree
 from compiler.spec.overrides import model_files, override_place
@@ -73,6 +73,7 @@ class Composer:
         self._frozen = frozen or Frozen()
         self._bases: dict[tuple[str, ...], _Base] = {}
         self._parser = OverridesParser.create()
+        self._copying = CopyingLoader(loader.config_search_path)
 
     @classmethod
     def for_folder(cls, folder: Path | SweepFolder) -> Self:
@@ -114,7 +115,7 @@ class Composer:
             read = self._parser.parse_overrides(list(overrides))
             groups = [override for override in read if self._is_group(override)]
             base = self._base(tuple(str(override.input_line) for override in groups))
-            if not base.exact or any(_of_hydra(str(override.input_line)) for override in read):
+            if not base.exact or any(of_hydra(str(override.input_line)) for override in read):
                 return None
             values = [override for override in read if not self._is_group(override)]
             cfg: DictConfig = pickle.loads(base.raw)
@@ -124,7 +125,7 @@ class Composer:
         return placed(cfg, base.choices, self._loader, laid_over(base.places, values, self._loader))
 
     def _composed(self, overrides: Sequence[str]) -> Composed:
-        return composed_by(loader_over(self._loader.config_search_path), [*self._fixed, *overrides], self._name)
+        return composed_by(self._copying, [*self._fixed, *overrides], self._name)
 
     def is_group(self, key: str) -> bool:
         """Whether an override with this key chooses a file."""
@@ -151,10 +152,7 @@ class Composer:
         for key, tree in places.entries.items() if isinstance(places, Map) else ():
             if key != "hydra":
                 _refuse_clocks(tree)
-        own = cast("dict[str, object]", OmegaConf.to_container(cfg, resolve=False))
-        own.pop("hydra")
-        exact = not _of_hydra(str(own)) and not OmegaConf.select(cfg, "hydra.searchpath")
-        return _Base(pickle.dumps(cfg), places, dict(cfg.hydra.runtime.choices), exact)
+        return _Base(pickle.dumps(cfg), places, dict(cfg.hydra.runtime.choices), exact(cfg))
 
     def _with_frozen_file(self, composed: Composed) -> Composed:
         """The model file's copy in the place of the file."""
@@ -164,11 +162,6 @@ class Composer:
         leaf = replace(given, value=str(self._frozen.model_file(str(given.value))))
         entries = {**composed.config.entries, "model_file": leaf}
         return replace(composed, config=replace(composed.config, entries=entries))
-
-
-def _of_hydra(text: str) -> bool:
-    """Whether a text refers to Hydra's own node, which says what the overrides are."""
-    return bool(re.search(r"\$\{\s*\.*hydra\b", text))
 
 
 def _refuse_clocks(tree: Tree) -> None:
