@@ -74,7 +74,7 @@ class Cluster:
         self.environment = {"SLURM_CONF": str(self._folder / "slurm.conf"), "PATH": _path()}
         try:
             self._start()
-        except BaseException as error:
+        except BaseException as error:  # whatever it is, the daemons must not stay
             logs = "".join(f"\n== {path.name}\n{_tail(path)}" for path in sorted(self._folder.glob("*.log")))
             self.__exit__(None, None, None)
             raise RuntimeError(f"SLURM did not start: {error}{logs}") from error
