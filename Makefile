@@ -45,6 +45,8 @@ campaigns: compiled
 	$(BIN)/python -m tests.campaigns.kill --kills 50 --seed 0
 	$(BIN)/python -m tests.campaigns.resume --runs 100 --seed 0
 	$(BIN)/python -m tests.campaigns.foreign --flips 300 --seed 0
+	$(BIN)/python -m tests.campaigns.sweep_faults --seed 0
+	$(BIN)/python -m tests.campaigns.sweep_kills --kills 20 --seed 0
 
 bench: compiled
 	@set -e; for script in $(wildcard benchmarks/[!_]*.py); do echo "== $$script"; $(BIN)/python "$$script" $(ARGS); done

@@ -9,13 +9,13 @@ import time
 
 import numpy as np
 
-HOW = ("raise", "exit", "kill", "eat", "hang", "nan")
+HOW = ("raise", "exit", "kill", "eat", "hang", "diverge")
 
 _MOST_GIB = 3.0  # "eat" stops by itself, should nobody end it
 
 
 def misbehave(how: str) -> None:
-    """Do it. `nan` is whoever calls to do, and `none` is nothing."""
+    """Do it. `diverge` is whoever calls to do, and `none` is nothing."""
     if how == "raise":
         raise ZeroDivisionError("a layer that divides by zero")
     if how == "exit":

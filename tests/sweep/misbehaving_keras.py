@@ -20,6 +20,6 @@ class Misbehave(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         if epoch == 1:
             misbehave(self.how)
-            if self.how == "nan":
+            if self.how == "diverge":
                 model: Any = self.model
                 model.set_weights([np.full_like(weights, np.nan) for weights in model.get_weights()])

@@ -72,7 +72,7 @@ def test_whatever_a_trial_does_costs_that_trial_alone(tmp_path: Path) -> None:
         "exit": ("failed", "exit", 0),
         "kill": ("failed", "killed", 2),
         "eat": ("failed", "memory", 1),
-        "nan": ("failed", "E802", 0),
+        "diverge": ("failed", "E802", 0),
     }
     reasons = {how: str(trial.reason) for how, trial in told.items()}
     assert reasons["raise"] == "ZeroDivisionError: a layer that divides by zero"
