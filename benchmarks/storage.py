@@ -8,6 +8,7 @@ Trials are told without being trained. Everything is written to the disk as in a
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from compiler.runtime.sweep.journal import Journal
 from compiler.runtime.sweep.objectives import Objective
 from compiler.runtime.sweep.owners import Owner
 from compiler.runtime.sweep.parameters import read_parameter
+from compiler.runtime.sweep.snapshot import CREATE_TRIAL
 from compiler.runtime.sweep.space import Space
 from compiler.runtime.sweep.starting import Start
 from compiler.runtime.sweep.study import Study
@@ -75,12 +77,11 @@ def measure(root: Path, method: str, trials: int, probes: int, epochs: int) -> N
     run(study, 10, epochs)
     print(f"{method}: {'at 10 trials':24}", probe(study, probes, epochs))
     at = study.counts().slots
-    filling, study = perf_counter(), opened(root, "random")
-    made = study.fill(Start([("drawn", {})] * trials))
-    print(f"{method}: {made} slots made in {perf_counter() - filling:.2f} s", flush=True)
-    run(study, trials - at - 2 * probes, epochs)
-    print(f"{method}: filled in {perf_counter() - filling:.0f} s, {size(root)}", flush=True)
-    print(f"{method}: {f'at {study.counts().finished} trials':24}", probe(opened(root, method), probes, epochs))
+    filling = perf_counter()
+    multiplied(root, trials - at)
+    study = opened(root, method)
+    print(f"{method}: {trials} trials written and read in {perf_counter() - filling:.0f} s, {size(root)}", flush=True)
+    print(f"{method}: {f'at {study.counts().finished} trials':24}", probe(study, probes, epochs))
     print(f"{method}: a resumed sweep's start {start(root)}")
     if isinstance(study.storage, Journal):
         (root / "study.snapshot").unlink(missing_ok=True)
@@ -91,6 +92,19 @@ def measure(root: Path, method: str, trials: int, probes: int, epochs: int) -> N
         print(f"{method}: ... with a fresh one    {start(root)}", flush=True)
 
 
+def multiplied(root: Path, count: int) -> None:
+    """Add so many trials to the journal: those that are there again and again, as they were written."""
+    path = root / "study.journal"
+    records = [json.loads(line) for line in path.read_bytes().splitlines()]
+    slots = [record for record in records if record["op_code"] == CREATE_TRIAL]
+    rest = [record for record in records if "trial_id" in record]
+    with path.open("a") as file:
+        for first in range(len(slots), len(slots) + count, len(slots)):
+            for record in slots + rest:
+                moved = {**record, "trial_id": record["trial_id"] + first} if "trial_id" in record else record
+                file.write(json.dumps(moved, separators=(",", ":")) + "\n")
+
+
 def opened(root: Path, method: str) -> Study:
     definition = Definition((), SPACE, {"method": method, "n_trials": 10})
     definition.save(root)
@@ -99,17 +113,14 @@ def opened(root: Path, method: str) -> Study:
 
 def run(study: Study, count: int, epochs: int) -> None:
     owner = Owner.here()
-    while count > 0:
-        with study.together():  # one write for a hundred trials: this part is not measured
-            for _ in range(min(count, 100)):
-                claim = study.claim(owner)
-                assert claim
-                loss = float(claim.values["train.optimizer.momentum"])
-                for epoch in range(epochs):
-                    claim.report(epoch + 1, loss + 1.0 / (epoch + 1))
-                metrics = {"val": {"loss": loss, "accuracy": 1 - loss}}
-                claim.complete([loss], {"metrics": metrics, "timings": {"fit": 1.0}})
-        count -= 100
+    for _ in range(count):
+        claim = study.claim(owner)
+        assert claim
+        loss = float(claim.values["train.optimizer.momentum"])
+        for epoch in range(epochs):
+            claim.report(epoch + 1, loss + 1.0 / (epoch + 1))
+        metrics = {"val": {"loss": loss, "accuracy": 1 - loss}}
+        claim.complete([loss], {"metrics": metrics, "timings": {"fit": 1.0}})
 
 
 def probe(study: Study, count: int, epochs: int) -> str:

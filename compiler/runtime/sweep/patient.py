@@ -90,6 +90,8 @@ def is_away(error: BaseException | None) -> bool:
     if isinstance(error, StorageInternalError):
         return is_away(error.__cause__)
     kinds = {f"{kind.__module__.partition('.')[0]}.{kind.__name__}" for kind in type(error).__mro__}
+    if "sqlalchemy.PendingRollbackError" in kinds:
+        return True  # the session of an operation that the server left in the middle
     if "sqlalchemy.DBAPIError" in kinds:
         driver = type(error.orig).__module__ if hasattr(error, "orig") else ""  # pyright: ignore[reportOptionalMemberAccess, reportAttributeAccessIssue]  # SQLAlchemy stays unimported
         if driver.startswith("sqlite3"):

@@ -162,7 +162,7 @@ class Study:
         """
         if self.ended():
             return None
-        for frozen in self.frozen("WAITING"):
+        for frozen in self.frozen("WAITING", earlier=True):  # those are finished, all of them
             if number is None or frozen.number == number:
                 held = self._take(frozen.number, owner)
                 if held is not None:
@@ -296,7 +296,9 @@ class Study:
 
         wanted = tuple(TrialState[state] for state in states) or None
         found = self.storage.get_all_trials(self.study_id, deepcopy=False, states=wanted)
-        return [frozen for frozen in found if earlier or not frozen.user_attrs.get(ORIGIN, "").startswith(WARM)]
+        if earlier:
+            return found
+        return [frozen for frozen in found if not frozen.user_attrs.get(ORIGIN, "").startswith(WARM)]
 
     def as_optuna(self, storage: BaseStorage | None = None) -> OptunaStudy:
         """Optuna's study as it is now: one keeps what it saw until it is asked for a trial, which ours never is."""
