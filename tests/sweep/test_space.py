@@ -161,6 +161,24 @@ def test_the_command_line_lies_over_the_files() -> None:
     }  # fmt: skip
 
 
+def test_a_value_that_lies_over_a_swept_one_stays_behind_it() -> None:
+    """As on Hydra's own command line, where the last one wins and mappings merge."""
+    swept = "train.optimizer={op: SGD, learning_rate: 1},{op: Adam}"
+    for typed, behind in {
+        (swept, "train.optimizer.learning_rate=0.1"): True,
+        ("train.optimizer.learning_rate=1,2", "train.optimizer={op: SGD}"): True,
+        ("train.optimizer.learning_rate=0.1", swept): False,
+        ("model=mlp,convnet", "model.vars.width=3"): False,
+    }.items():
+        fixed, found = read(*typed)
+        ((*theirs,),) = BasicSweeper.split_arguments(OverridesParser.create().parse_overrides(list(typed)), None)
+        parse = OverridesParser.create().parse_overrides
+        ours = [[*fixed, *found.overrides(point)] for point in found.grid()]
+        keys = [[override.key_or_group for override in parse(batch)] for batch in (ours[0], theirs[0])]
+        assert (fixed == []) is behind and [values(batch) for batch in ours] == [values(batch) for batch in theirs]
+        assert keys[0] == keys[1] or not behind
+
+
 def test_a_fixed_parent_decides_at_once() -> None:
     rules = {"m": {"op": "SGD"}, "n": {"op": ["Adam"]}, "o": {"n": 1}}
     _, found = read("op=SGD", "m=1,2", "n=1,2", "o=1,2", conditions=rules)

@@ -70,7 +70,11 @@ def read_space(
         key = _key(override)
         if not override.is_sweep_override():
             swept.pop(key, None)
-            fixed.append(override)
+            if override.is_delete() or not any(_lies_over(override, other) for other in swept.values()):
+                fixed.append(override)
+            else:  # it has to come behind what is drawn
+                values = Choices((override.get_value_element_as_str(),))
+                swept[key] = Parameter(key, values, place or override_place(override), (), _prefix(override))
             continue
         parameter = _parameter(override, place or override_place(override), plain(seed) if seed else 0, diagnostics)
         if parameter is not None:
@@ -123,6 +127,17 @@ def _key(override: Override) -> str:
     return override.get_key_element().lstrip("+~")
 
 
+def _prefix(override: Override) -> str:
+    return override.get_key_element().removesuffix(_key(override))
+
+
+def _lies_over(override: Override, parameter: Parameter) -> bool:
+    """Whether a value that is given after a swept one changes it, so that their order matters: mappings merge."""
+    key = _key(override)
+    inside = key.startswith(f"{parameter.key}.") and any(text.startswith("{") for text in parameter.texts)
+    return inside or (parameter.key.startswith(f"{key}.") and isinstance(override.value(), dict))
+
+
 def _parsed(parser: OverridesParser, text: str, place: Place | None, diagnostics: Diagnostics) -> Override | None:
     try:
         return parser.parse_overrides([text])[0]  # `parse_override` does not hand on the loader, which globs need
@@ -136,7 +151,7 @@ def _parsed(parser: OverridesParser, text: str, place: Place | None, diagnostics
 
 def _parameter(override: Override, place: Place, seed: object, diagnostics: Diagnostics) -> Parameter | None:
     key = _key(override)
-    prefix = override.get_key_element().removesuffix(key)
+    prefix = _prefix(override)
     try:
         if override.is_hydra_override() or key.partition(".")[0] in ("search", "hydra"):
             raise _Refused(f"{key!r} is of the sweep itself, which is one", "give it one value")
