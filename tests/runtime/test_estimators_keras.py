@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from rich.console import Console
 
 from compiler.runtime.estimators.measures import measure
+from compiler.runtime.job import run
+from compiler.runtime.plan import plan
+from compiler.runtime.run import read_run
+from compiler.runtime.sweep.final import scores_on_test
 from compiler.runtime.training import Metric, Task
 from compiler.settings import validate
+from compiler.spec.compose import compose
 
 ROWS = 57
 MORE: dict[str, list[dict[str, object]]] = {
@@ -62,3 +69,22 @@ def test_the_loss_is_keras_s(task: Task) -> None:
         "regression": keras.losses.MeanSquaredError(),
     }.get(task, keras.losses.SparseCategoricalCrossentropy())
     assert measure(predictions, y, task, [])["loss"] == pytest.approx(float(loss(y, predictions)), rel=1e-5)
+
+
+NETWORKS: dict[str, tuple[list[str], str]] = {
+    "plain": ([], "loss"),
+    "smoothed": (["train.loss={op: auto, label_smoothing: 0.2}"], "cross_entropy"),
+    "regularized": (["+model.patch={head: {kernel_regularizer: {op: L2}}}"], "cross_entropy"),
+}
+
+
+@pytest.mark.parametrize(("overrides", "name"), NETWORKS.values(), ids=NETWORKS)
+def test_a_sweep_scores_a_winner_as_its_training_would_have(tmp_path: Path, overrides: list[str], name: str) -> None:
+    """From saved predictions: the metrics are the network's own, and the loss where it has that name."""
+    few = ["model=mlp", "data=digits", "data.limit=120", "train.epochs=1", "train.metrics=[accuracy, top_k_accuracy]"]
+    run(plan(compose([*few, *overrides])), tmp_path / "run", Console(quiet=True))
+    saved = read_run(tmp_path / "run")
+    scores, theirs = scores_on_test(saved), dict(saved.metrics["test"])
+    if name != "loss":
+        assert scores.pop(name) < theirs.pop("loss"), "what smoothing and regularizers add"
+    assert scores == pytest.approx(theirs, rel=1e-5)
