@@ -40,6 +40,7 @@ class Wanted:
         alone: whether it says nothing else: with `search.resume=DIR` the rest is known.
         loader: Hydra's, over the configuration files as they are now.
         warnings: what was suspicious.
+        reports: how often a whole trial reports to the pruner, its epochs or folds; None where that is swept.
     """
 
     definition: Definition
@@ -48,6 +49,7 @@ class Wanted:
     alone: bool
     loader: ConfigLoaderImpl
     warnings: tuple[Fault, ...]
+    reports: int | None = None
 
 
 def apart(overrides: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -89,7 +91,9 @@ def wanted(arguments: tuple[str, ...], hydra: tuple[str, ...], config_dir: Path 
     free = {key: definition.section[key] for key in changed.values() if key in may and key != "resume"}
     named = search is not None and isinstance(search.resume, str) and search.resume != "auto"
     alone = named and all(key in may for key in changed.values())
-    return Wanted(definition, objectives, free, alone, composed.loader, tuple(diagnostics.faults))
+    epochs = train.epochs if train and "train.epochs" not in space.by_key else None
+    reports = search.folds if search and search.folds else epochs
+    return Wanted(definition, objectives, free, alone, composed.loader, tuple(diagnostics.faults), reports)
 
 
 def found(want: Wanted, configured: Path, explicit: bool) -> SweepFolder:
@@ -139,7 +143,7 @@ def begun(want: Wanted, folder: SweepFolder) -> Study:
         study = Study.open(folder)
     else:  # the definition comes last: where it is, all is
         freeze(want.definition, want.loader, folder.conf)
-        study = Study.create(want.definition, folder, want.objectives)
+        study = Study.create(want.definition, folder, want.objectives, want.reports)
         want.definition.save(folder.root)
     study.recover()
     search, nowhere, diagnostics = (
