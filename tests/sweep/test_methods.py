@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import optuna
 import pytest
+import yaml
 from optuna.trial import TrialState
 
 from compiler.errors import Diagnostics
@@ -27,6 +28,7 @@ from compiler.runtime.sweep.settings import read_search
 from compiler.runtime.sweep.space import Space
 from compiler.runtime.sweep.study import Study
 from compiler.runtime.training.named import chosen
+from compiler.spec.compose import config_folder
 from tests.sweep.drawing import METHODS, SPACES, loss
 from tests.sweep.spaces import section, space
 
@@ -292,3 +294,16 @@ def test_what_does_not_suit_the_search_is_told_before_it_begins(monkeypatch: pyt
     monkeypatch.setitem(sys.modules, "torch", None)
     (package,) = faults(kind, method="gp")
     assert "search.method=gp needs the package 'torch'" in package and "pip install 'lamina[gp]'" in package
+
+
+def test_each_method_has_its_file() -> None:
+    folder = config_folder() / "search"
+    shared = yaml.safe_load((folder / "default.yaml").read_text(encoding="utf-8"))
+    found: set[type[Method]] = set()
+    for path in sorted(folder.glob("*.yaml")):
+        values = {**shared, **yaml.safe_load(path.read_text(encoding="utf-8"))}
+        values.pop("defaults", None)
+        settings = read_search(section(values), diagnostics := Diagnostics())
+        assert settings is not None and not diagnostics.faults, path.name
+        found.add(type(settings.method))
+    assert found == set(Method.choices())

@@ -1,7 +1,7 @@
 """What ends a trial early, by the names that `search.pruner` takes: Optuna's pruners.
 
 A trial reports after each epoch, with the number of epochs that are done: 1, 2, ...; with `search.folds`, after each
-fold. A trial that goes on after an interruption reports the same numbers again; Optuna keeps the first report.
+fold. A trial that goes on after an interruption reports the same numbers again, with the same values.
 """
 
 from __future__ import annotations
