@@ -16,6 +16,7 @@ from compiler.runtime.sweep.controller import is_controlled
 from compiler.runtime.sweep.definition import FREE, Definition
 from compiler.runtime.sweep.folder import SweepFolder, find_unfinished
 from compiler.runtime.sweep.frozen import freeze, with_files
+from compiler.runtime.sweep.methods.checks import check_search
 from compiler.runtime.sweep.objectives import Objective, settle_objectives
 from compiler.runtime.sweep.parameters import read_space
 from compiler.runtime.sweep.settings import read_search
@@ -83,6 +84,7 @@ def wanted(arguments: tuple[str, ...], hydra: tuple[str, ...], config_dir: Path 
     objectives = settle_objectives(search, section, train, diagnostics) if search else ()
     if search:
         read_start(search, space, objectives, section, diagnostics)  # for its faults' places
+        check_search(search, len(objectives), space, section, diagnostics)
     diagnostics.raise_errors()
     definition = Definition.make(fixed, space, section, settings["launcher"], config_name)
     definition = with_files(definition, composed.loader)
