@@ -110,7 +110,7 @@ class Cluster:
         with suppress(subprocess.CalledProcessError):
             self.run(*command)
 
-    def wait(self, met: Callable[[], bool], what: str, seconds: float = 60) -> None:
+    def wait(self, met: Callable[[], bool], what: str, seconds: float = 180) -> None:
         """Wait until something is so.
 
         Raises:

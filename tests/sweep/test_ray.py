@@ -49,7 +49,7 @@ def trials(root: Path) -> list[TrialState]:
 
 def wait(process: subprocess.Popen[str], root: Path, number: int) -> TrialState:
     """The trial, once its worker is at it."""
-    for _ in range(600):
+    for _ in range(1800):
         found = trials(root)
         if len(found) > number and found[number].state == "running" and found[number].owner:
             return found[number]
