@@ -120,7 +120,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--trials", type=int, default=16)
-    parser.add_argument("--longest", type=float, default=12.0, help="seconds between two kills")
+    parser.add_argument("--longest", type=float, default=5.0, help="seconds between two kills")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--trees", action="store_true", help="boosted trees in the place of networks")
     given = parser.parse_args()
