@@ -32,7 +32,8 @@ def write_report(study: Study) -> Path:
     distributions = study.definition.space.distributions()
     weights = importances(standing, distributions)
     record = sweep_record(study, standing, weights, recorded(folder).get("final"))
-    drawn = list(figures(standing, distributions, weights, curves(standing, study.folder, CURVES)))
+    step = "fold" if study.definition.search.folds else "epoch"
+    drawn = list(figures(standing, distributions, weights, curves(standing, study.folder, CURVES), step))
     text = page(study, standing, record, drawn)
     with reported(f"write '{folder / PAGE}'"):
         save(folder, PAGE, lambda path: path.write_text(text, encoding="utf-8", newline="\n"))

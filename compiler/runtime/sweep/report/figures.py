@@ -66,7 +66,11 @@ class Figure:
 
 
 def figures(
-    standing: Standing, distributions: Mapping[str, Any], weights: Importances, curves: Sequence[Curve]
+    standing: Standing,
+    distributions: Mapping[str, Any],
+    weights: Importances,
+    curves: Sequence[Curve],
+    step: str = "epoch",
 ) -> Iterator[Figure]:
     """All figures for which a sweep has something to show.
 
@@ -74,6 +78,7 @@ def figures(
         distributions: Optuna's, by the keys of the parameters.
         weights: how much each parameter matters.
         curves: the learning curves that are known.
+        step: what they go on by.
     """
     scored = standing.scored
     for i, objective in enumerate(standing.objectives):
@@ -83,8 +88,8 @@ def figures(
         yield from _fronts(standing)
     if weights.by_objective:
         yield _importances(weights)
-    if curves:
-        yield _curves(standing, curves)
+    if any(len(curve.epochs) > 1 for curve in curves):
+        yield _curves(standing, curves, step)
     axes = axes_of(scored, distributions)
     if scored and axes:
         yield _parallel(standing, axes)
@@ -259,7 +264,7 @@ def _importances(weights: Importances) -> Figure:
     return Figure("importances", "importances", "Importance of the parameters", figure, height=height)
 
 
-def _curves(standing: Standing, curves: Sequence[Curve]) -> Figure:
+def _curves(standing: Standing, curves: Sequence[Curve], step: str) -> Figure:
     """All curves of a state are one line with gaps: hundreds of traces would be slow."""
     import plotly.graph_objects as go
 
@@ -309,7 +314,7 @@ def _curves(standing: Standing, curves: Sequence[Curve]) -> Figure:
     values = [value for curve in curves for value in curve.values]
     figure = _figure(
         traces,
-        xaxis={"title": {"text": "epoch"}, "rangemode": "tozero"},
+        xaxis={"title": {"text": step}, "rangemode": "tozero"},
         yaxis={"title": {"text": text(standing.objectives[0].name)}, **_room(values)},
     )
     there = sum(trial.state in ("complete", "pruned", "failed", "running") for trial in standing.trials)
