@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import optuna
@@ -41,7 +41,9 @@ def seeded(name: str, space: Space, seed: int = 0, trials: int = COUNT) -> Seede
     return Seeded(chosen(Method, described, "method"), seed, space, trials)
 
 
-def waiting(count: int, sampler: Seeded, directions: tuple[str, ...] = ("minimize",)) -> optuna.Study:
+def waiting(
+    count: int, sampler: Seeded, directions: Sequence[Literal["minimize", "maximize"]] = ("minimize",)
+) -> optuna.Study:
     """A study as a sweep has it: all trials wait from the beginning. The second one's first parameter is fixed."""
     study = optuna.create_study(sampler=sampler, directions=directions)
     for number in range(count):
@@ -200,7 +202,7 @@ def test_methods_keep_away_from_faulty_points(name: str) -> None:
     kind = space("x=interval(-5.0, 10.0)", "y=interval(0.0, 15.0)")
     study = optuna.create_study(sampler=seeded(name, kind, trials=50))
     for _ in range(50):
-        x, y = kind.draw(trial := study.ask()).values()
+        x, y = map(float, kind.draw(trial := study.ask()).values())
         if x + y > 10:
             study.tell(trial, state=mark_infeasible(trial))
         else:
