@@ -61,7 +61,7 @@ def test_a_server_that_crashes_loses_nothing(tmp_path: Path, server: Postgres, m
     workers = [context.Process(target=_work, args=(study.folder.root, told)) for _ in range(2)]
     for worker in workers:
         worker.start()
-    for finished in (4, 12):
+    for finished in (8,):
         while len(told.read_text().split()) < finished and any(worker.is_alive() for worker in workers):
             time.sleep(0.02)
         server.stop()
