@@ -126,7 +126,6 @@ CODES: dict[str, str] = {
     "W824": "logger that failed",
     "W825": "callbacks that begin anew",
     "E830": "launcher that does not go with the sweeper",
-    "E832": "sweep that ended early",
     "E840": "cluster that does not carry the sweep",
     "E841": "resources of a trial's job",
     # files from elsewhere

@@ -19,6 +19,7 @@ from compiler.runtime.sweep.frozen import freeze, with_files
 from compiler.runtime.sweep.methods.checks import check_search
 from compiler.runtime.sweep.objectives import Objective, settle_objectives
 from compiler.runtime.sweep.parameters import read_space
+from compiler.runtime.sweep.probe import preflight
 from compiler.runtime.sweep.settings import read_search
 from compiler.runtime.sweep.starting import read_start
 from compiler.runtime.sweep.study import Study
@@ -95,7 +96,8 @@ def wanted(arguments: tuple[str, ...], hydra: tuple[str, ...], config_dir: Path 
     alone = named and all(key in may for key in changed.values())
     epochs = train.epochs if train and "train.epochs" not in space.by_key else None
     reports = search.folds if search and search.folds else epochs
-    return Wanted(definition, objectives, free, alone, composed.loader, tuple(diagnostics.faults), reports)
+    warnings = diagnostics.faults if alone else [*diagnostics.faults, *preflight(definition, composed.loader)]
+    return Wanted(definition, objectives, free, alone, composed.loader, tuple(warnings), reports)
 
 
 def found(want: Wanted, configured: Path, explicit: bool) -> SweepFolder:

@@ -5,6 +5,7 @@ wanted -> find what is unfinished, or freeze -> study with its slots -> launcher
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from compiler.errors import ConfigError, Fault
-from compiler.runtime.cli import reporting_faults
+from compiler.runtime.cli import USER_ERROR, reporting_faults
 from compiler.runtime.job import as_typed
 from compiler.runtime.sweep.begin import begun, found, wanted
 from compiler.runtime.sweep.board import Board
@@ -79,8 +79,8 @@ def run_sweep(arguments: Sequence[str], config: DictConfig, launcher: Any) -> fl
                 summary = conclude(study)
                 console.print(summary, markup=False, highlight=False, soft_wrap=True)
         if (reason := study.ended()) is not None:
-            hint = f"python train.py -m search.resume={as_typed(folder.root)} goes on, with another limit"
-            raise ConfigError([Fault("E832", f"the sweep has ended before all trials were begun: {reason}", hint=hint)])
+            print(f"the sweep has ended before all trials were begun: {reason}", file=sys.stderr)
+            sys.exit(USER_ERROR)
         best = recorded(folder.root)["best"]
         return best["values"][study.objectives[0].name] if best and study.single else None
 
