@@ -30,7 +30,7 @@ from compiler.runtime.sweep.pool import Pool
 from compiler.runtime.sweep.study import Study
 from tests.sweep.begun import begun
 
-NETWORK = ("model=snn", "data=digits", "train.epochs=15", "train.checkpoint={seconds: 0.2, share: 1.0}")
+NETWORK = ("model=snn", "data=digits", "train.epochs=100", "train.checkpoint={seconds: 0.2, share: 1.0}")
 TREES = ("model=lightgbm", "data=digits", "data.limit=300", "model.params.n_estimators=30", "train.threads.intra=1")
 """Without TensorFlow, for the suite."""
 
