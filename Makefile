@@ -3,6 +3,8 @@
 
 PYTHON ?= python3
 ARGS ?=
+# What is installed besides the core; CI adds gp, which brings torch.
+EXTRAS ?= dev
 BIN := .venv/bin
 READY := .venv/.stamp
 # Bytecode is written on purpose: importing TensorFlow without it takes three times as long, and some machines
@@ -16,7 +18,7 @@ setup: compiled
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --no-compile --config-settings editable_mode=compat -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --no-compile --config-settings editable_mode=compat -c constraints.txt -e '.[$(EXTRAS)]'
 	$(COMPILE) -j 0 .venv/lib || true  # some packages ship templates that are no Python
 	touch $@
 
