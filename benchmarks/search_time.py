@@ -1,6 +1,6 @@
 """Time to a validation accuracy: TPE with Hyperband against random search that prunes nothing.
 
-    python benchmarks/search_time.py [--data FOLDER] [--seeds 5] [--trials 60] [--target ACCURACY]
+    python benchmarks/search_time.py [--data FOLDER] [--seeds 5] [--trials 40] [--target ACCURACY]
 
 Whole commands `train.py -m search=...` with two local workers and the defaults of the methods, in turn, each stopped by
 SIGINT as soon as a trial is complete that has the target. An MLP on 4,000 rows of Fashion-MNIST, 2,000 to validate on
@@ -155,7 +155,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Time to a validation accuracy.")
     parser.add_argument("--data", type=Path)
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--trials", type=int, default=60)
+    parser.add_argument("--trials", type=int, default=40)
     parser.add_argument("--target", type=float)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

@@ -125,6 +125,13 @@ def test_boosted_trees_are_pruned_while_they_learn(tmp_path: Path) -> None:
         assert trial.facts["val"] == record["metrics"]["val"] and trial.steps[1] > 1.0
 
 
+@pytest.mark.parametrize(("warmup", "state"), [(4, "pruned"), (5, "complete")])
+def test_a_trial_is_complete_once_its_last_epoch_is_done(warmup: int, state: str, tmp_path: Path) -> None:
+    pruner = {"op": "threshold", "upper": 0.0, "n_warmup_steps": warmup}
+    (trial,) = carried(begun(tmp_path, BOOSTED, ["train.seed=range(0,1)"], pruner=pruner))
+    assert (trial.state, len(trial.steps)) == (state, warmup + 1)
+
+
 def test_what_was_reported_is_not_reported_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     study = begun(tmp_path, BOOSTED, ["train.seed=range(0,1)"])
     claim = study.claim(Owner.here())

@@ -16,7 +16,7 @@ MOST = 100
 
 
 class Reporter(Silent):
-    """Reports the first objective after each epoch, and ends the trial when the pruner says so.
+    """Reports the first objective after each epoch, and ends the trial when the pruner says so before its last.
 
     A trial that goes on after a kill comes to the values that it has reported already; it does not report them again.
 
@@ -36,7 +36,7 @@ class Reporter(Silent):
             self._report(row)
 
     def epoch(self, row: Row) -> None:
-        if self._report(row):
+        if self._report(row) and int(row["epoch"]) < self._last:  # after the last one nothing is saved
             raise Pruned(self._claim.pruning)
 
     def _report(self, row: Row) -> bool:
