@@ -1,13 +1,14 @@
 """Time to a validation accuracy: TPE with Hyperband against random search that prunes nothing.
 
-    python benchmarks/search_time.py [--data FOLDER] [--seeds 5] [--trials 40] [--target ACCURACY]
+    python benchmarks/search_time.py [--data FOLDER] [--seeds 5] [--trials N] [--target ACCURACY]
 
 Whole commands `train.py -m search=...` with two local workers and the defaults of the methods, in turn, each stopped by
-SIGINT as soon as a trial is complete that has the target. An MLP on 4,000 rows of Fashion-MNIST, 2,000 to validate on
-(FOLDER, LAMINA_FASHION_MNIST or Debian's folder holds its files; else digits repeated), 27 epochs a trial.
+SIGTERM as soon as a trial is complete that has the target, or when its trials have used as many epochs as N whole ones
+do (40). An MLP on 4,000 rows of Fashion-MNIST, 2,000 to validate on (FOLDER, LAMINA_FASHION_MNIST or Debian's folder
+holds its files; else digits repeated), 27 epochs a trial.
 
-The target is the median, over three pilots with other seeds, of the best that random search finds with half of the
-trials; `--target` leaves the pilots out. Prints for each seed the seconds from the start of the command until that
+The target is the median, over three pilots with other seeds, of the best that random search finds with half of that;
+`--target` leaves the pilots out. Prints for each seed the seconds from the start of the command until that
 trial's end by the study's clock, and the epochs trained by then, which other work on the machine does not disturb: all
 of the trials that ended by then, pruned ones too, not those of the one that the other worker is at. A side that never
 gets there counts with its whole budget, marked `>`. Then the ratios of the medians.
@@ -46,8 +47,11 @@ SPACE = (
 )
 SIDES = {"random": ("search=random", "search.pruner=none"), "tpe+hyperband": ("search=tpe", "search.pruner=hyperband")}
 PILOTS = (100, 101, 102)
-DONE = re.compile(r"trial +\d+ complete +val\.accuracy ([\d.]+)")
-"""The line of a sweep about a complete trial. Four digits are all that an accuracy of 2,000 rows has."""
+MOST = 10
+"""Trials that a search may begin, in whole ones of its budget: more than it comes to."""
+
+ENDED = re.compile(r"trial +\d+ (?:complete|pruned) +val\.accuracy ([\d.]+)(?: at epoch (\d+))?")
+"""The line of a sweep about a trial. Four digits are all that an accuracy of 2,000 rows has."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ class Search:
 
     Attributes:
         reached: whether a trial has the target.
-        seconds, epochs: until that trial was complete; else of the whole.
+        seconds, epochs: until that trial was complete; else until the last one ended.
         best: the best accuracy until then.
         trials, pruned: how many had ended by then; how many of them early.
     """
@@ -76,9 +80,9 @@ class Search:
         )
 
 
-def carry_out(words: list[str], target: float) -> datetime:
-    """Run the command until a trial with the target is complete, or to its end; gives when it began."""
-    began, told, stopped = datetime.now(), list[str](), False
+def carry_out(words: list[str], target: float, budget: int) -> datetime:
+    """Run the command until a trial with the target is complete, or for so many epochs; gives when it began."""
+    began, told, stopped, epochs = datetime.now(), list[str](), False, 0
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(
         words, cwd=REPOSITORY, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -86,10 +90,13 @@ def carry_out(words: list[str], target: float) -> datetime:
         assert process.stdout, "it is a pipe"
         for line in process.stdout:
             told.append(line)
-            found = DONE.match(line)
-            if found and float(found[1]) >= target and not stopped:
+            if not (found := ENDED.match(line)):
+                continue
+            epochs += int(found[2] or EPOCHS)
+            there = found[2] is None and float(found[1]) >= target
+            if (there or epochs >= budget) and not stopped:
                 stopped = True
-                process.send_signal(signal.SIGINT)
+                process.send_signal(signal.SIGTERM)
     if process.returncode and not stopped:
         raise SystemExit(f"failed ({process.returncode}): {' '.join(words)}\n{''.join(told)}")
     return began
@@ -106,10 +113,10 @@ def search(side: str, seed: int, trials: int, target: float, work: Path) -> Sear
         sys.executable, "train.py", "-m", "model=mlp", "data=fashion_mnist", f"data.path={work}",
         f"data.limit={ROWS}", f"data.split.val={VAL}", f"train.epochs={EPOCHS}", "train.schedule=constant",
         "train.best.monitor=val.accuracy", "search.objectives=val.accuracy", "search.test=false",
-        "search.resume=false", f"search.n_trials={trials}", f"search.seed={seed}", *SIDES[side],
+        "search.resume=false", f"search.n_trials={MOST * trials}", f"search.seed={seed}", *SIDES[side],
         "hydra/launcher=local", f"hydra.launcher.workers={WORKERS}", f"hydra.sweep.dir={sweep}", *SPACE,
     ]  # fmt: skip
-    began = carry_out(words, target)
+    began = carry_out(words, target, trials * EPOCHS)
     ended = [(trial.finished, trial) for trial in Study.open(SweepFolder(sweep)).trials() if trial.finished]
     there = min((when for when, trial in ended if accuracy(trial) >= target), default=None)
     end = there or max(when for when, _ in ended)
@@ -135,7 +142,7 @@ def target_of(trials: int, work: Path) -> float:
 
 def compare(seeds: int, trials: int, target: float, work: Path) -> None:
     """Run both sides for all seeds, and print what they came to."""
-    print(f"until val.accuracy >= {target:.4f}, at most {trials} trials of {EPOCHS} epochs", flush=True)
+    print(f"until val.accuracy >= {target:.4f}, or the epochs of {trials} whole trials", flush=True)
     found: dict[str, list[Search]] = {side: [] for side in SIDES}
     for seed in range(seeds):
         for side in list(SIDES)[:: 1 if seed % 2 == 0 else -1]:
@@ -155,7 +162,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Time to a validation accuracy.")
     parser.add_argument("--data", type=Path)
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--trials", type=int, default=40)
+    parser.add_argument("--trials", type=int, default=40, metavar="N")
     parser.add_argument("--target", type=float)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
