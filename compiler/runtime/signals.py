@@ -52,6 +52,7 @@ class Signals:
         self.received: int | None = None
         self.kept: tuple[str, str | None] = NOTHING
         self._held = False
+        self._broke_in = False
         self._entered = 0
         self._before: dict[int, Any] = {}
 
@@ -78,8 +79,12 @@ class Signals:
             yield
         except _AtOnce:
             raise self.interrupted() from None
+        except RuntimeError:
+            if not self._broke_in:
+                raise
+            raise self.interrupted() from None  # pybind11 puts one in the place of what breaks into its work
         finally:
-            self._held = before
+            self._held, self._broke_in = before, False
 
     @contextmanager
     def let_in(self) -> Iterator[None]:
@@ -88,7 +93,7 @@ class Signals:
         try:
             yield
         except _AtOnce:
-            pass
+            self._broke_in = False
         finally:
             self._held = True
 
@@ -122,6 +127,7 @@ class Signals:
         if again and number == signal.SIGINT:
             raise KeyboardInterrupt
         if not self._held and not again:  # the same one again must not break into the work of stopping
+            self._broke_in = True
             raise _AtOnce
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import signal
 import statistics
 from io import StringIO
 from pathlib import Path
@@ -199,6 +200,27 @@ def test_a_signal_gives_the_trial_back(tmp_path: Path) -> None:
     with Signals() as signals, signals.held():
         claim = study.claim(Owner.here())
         signals.received = 15
+        assert claim
+        with pytest.raises(Interrupted):
+            carry_out(claim, bench(study, signals))
+    (trial,) = study.trials()
+    assert (trial.state, trial.code, trial.deaths) == ("waiting", "E807", 0)
+
+
+def test_a_signal_in_whose_place_a_library_raises_gives_the_trial_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(*_: Any, **__: Any) -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            signal.pause()
+        except BaseException:  # as pybind11 does
+            raise RuntimeError("pybind11::error_already_set: MISMATCH") from None
+
+    monkeypatch.setattr(module, "run", run)
+    study = begun(tmp_path, KNN, [f"{NEIGHBORS}=choice(3)"])
+    with Signals() as signals, signals.held():
+        claim = study.claim(Owner.here())
         assert claim
         with pytest.raises(Interrupted):
             carry_out(claim, bench(study, signals))
