@@ -14,7 +14,9 @@ from compiler.commands import main
 from tests.pages import ROOT, Example, as_shown, consoles
 
 TOUR = consoles(ROOT / "README.md")
-TRAININGS = [words for example in TOUR for words in example.commands if words[0] == "train.py"]
+OF_TRAIN = [words for example in TOUR for words in example.commands if words[0] == "train.py"]
+TRAININGS = [words for words in OF_TRAIN if "-m" not in words]
+SWEEPS = [words for words in OF_TRAIN if "-m" in words]
 
 
 @pytest.fixture(autouse=True)
@@ -49,3 +51,15 @@ def test_training_commands_leave_a_complete_run(words: list[str], tmp_path: Path
     assert done.returncode == 0, done.stderr
     run = read_run(tmp_path / done.stdout.splitlines()[-1])
     assert run.metrics["test"]["accuracy"] > 0.3  # chance is 0.1
+
+
+@pytest.mark.tf
+@pytest.mark.parametrize("words", SWEEPS, ids=" ".join)
+def test_sweeps_end_with_a_command_that_trains_the_best_again(words: list[str], tmp_path: Path) -> None:
+    few = ["search.n_trials=2", "train.epochs=1", "data.limit=300"]  # the tour's own take minutes
+    smaller = few if any(word.startswith("search=") for word in words) else []
+    command = [sys.executable, str(ROOT / "train.py"), *(w for w in words[1:] if "n_trials" not in w), *smaller]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "2 trials: " in done.stdout and "scored once\n  python train.py " in done.stdout
+    assert len(list(tmp_path.glob("outputs/sweeps/*/*/report.html"))) == 1
