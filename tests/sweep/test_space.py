@@ -8,7 +8,7 @@ import optuna
 import pytest
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compiler.errors import ConfigError
@@ -51,6 +51,7 @@ def values(overrides: list[str]) -> set[tuple[str, str]]:
     return {(override.get_key_element(), repr(override.value())) for override in read}
 
 
+@settings(max_examples=30)
 @given(command_lines())
 def test_a_grid_is_what_hydras_own_sweeper_runs(arguments: list[str]) -> None:
     ((*theirs,),) = BasicSweeper.split_arguments(OverridesParser.create().parse_overrides(arguments), None)
