@@ -23,9 +23,9 @@ pytestmark = pytest.mark.tf
 
 NETWORK = ["model=mlp", "data=digits", "train.epochs=4", "train.checkpoint.seconds=0.001"]
 ESTIMATORS = {
-    "lightgbm": ["model=lightgbm", "data=digits_8x8", "train.threads.intra=1", "model.params.n_estimators=6"],
-    "xgboost": ["model=xgboost", "data=digits_8x8", "train.threads.intra=1", "model.params.n_estimators=6"],
-    "gbdt": ["model=gbdt", "data=digits_8x8", "train.threads.intra=1", "model.params.max_iter=6"],
+    "lightgbm": ["model=lightgbm", "data=digits_8x8", "model.params.n_estimators=6"],
+    "xgboost": ["model=xgboost", "data=digits_8x8", "model.params.n_estimators=6"],
+    "gbdt": ["model=gbdt", "data=digits_8x8", "model.params.max_iter=6"],
 }
 
 

@@ -31,7 +31,7 @@ FOREST = (
     "model=random_forest",
     "search=grid",
     "search.test=false",
-    "model.params.n_estimators=1501,1502,3,4,5",
+    "model.params.n_estimators=4001,4002,3,4,5",
 )
 NETWORK = (
     *SMALL, "model=mlp", "train.epochs=300", "train.checkpoint={seconds: 0.3, share: 0.9}", "train.early_stopping=null",
