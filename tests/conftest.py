@@ -104,3 +104,16 @@ def page_shows(request: pytest.FixtureRequest) -> Callable[[Example, str], None]
             assert body == example.body, f"{example.page.name} differs: --update-goldens if that is meant"
 
     return compare
+
+
+@pytest.fixture(autouse=True)
+def threads_of_no_other_test() -> Iterator[None]:
+    """`train.threads` is said to TensorFlow through the environment: a training in this process leaves it there."""
+    _forget_threads()
+    yield
+    _forget_threads()
+
+
+def _forget_threads() -> None:
+    for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+        os.environ.pop(name, None)
