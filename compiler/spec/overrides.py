@@ -46,8 +46,9 @@ OPEN = ("data.columns.", "data.inputs.", "model.params.", "search.space", "searc
 `age` is new. An estimator's parameters are checked by their types."""
 
 
-_NAMED = re.compile(r"(train|search)\.[\w.]+=\{\s*op\s*:")
-"""A choice with its arguments, `train.schedule={op: exponential, decay_rate: 2}`, new to what it is laid over."""
+_NAMED = re.compile(r"(train|search)\.[\w.]+=.*\{\s*op\s*:")
+"""A choice with its arguments, `train.schedule={op: exponential, decay_rate: 2}`, new to what it is laid over; or a
+sweep over such."""
 
 
 def _added(text: str) -> str:

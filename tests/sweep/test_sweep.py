@@ -83,3 +83,17 @@ def test_a_sweep_that_can_never_succeed_ends(tmp_path: Path) -> None:
     limits = ("limits.params=1000", "search.max_infeasible=1", "search.n_trials=9", "search.enqueue=[{model: knn}]")
     ran = sweep(tmp_path, "search=random", "model=knn,vgg16", *limits, status=2)
     assert "the last 1 points were all infeasible" in ran.stderr
+
+
+def test_a_choice_of_a_name_with_arguments_may_bring_new_ones(tmp_path: Path) -> None:
+    """What docs/sweeps.md begins with: `momentum` is no key of the default optimizer."""
+    choice = "train.optimizer=choice({op: Adam}, {op: SGD, momentum: 0.9})"
+    sweep(tmp_path, "model=linear", choice, "search.reuse=false")
+    assert record(tmp_path)["counts"] == {"complete": 2}
+    (second,) = tmp_path.glob("outputs/sweeps/*/*/trials/00001/.hydra/config.yaml")
+    assert "momentum: 0.9" in second.read_text("utf-8")
+
+
+def test_a_sweep_without_any_result_has_a_status_of_its_own(tmp_path: Path) -> None:
+    ran = sweep(tmp_path, "model=linear,knn", "search.objectives={val.recall: maximize}", status=1)
+    assert "2 trials: 2 failed" in ran.stdout and "no trial is complete" in ran.stdout

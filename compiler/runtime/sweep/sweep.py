@@ -27,6 +27,9 @@ from compiler.runtime.sweep.study import Study
 if TYPE_CHECKING:
     from rich.console import Console
 
+NONE_COMPLETE = 1
+"""Exit status of a sweep all of whose trials are finished, and none of them complete."""
+
 
 @dataclass(frozen=True)
 class Sweep:
@@ -81,7 +84,10 @@ def run_sweep(arguments: Sequence[str], config: DictConfig, launcher: Any) -> fl
         if (reason := study.ended()) is not None:
             print(f"the sweep has ended before all trials were begun: {reason}", file=sys.stderr)
             sys.exit(USER_ERROR)
-        best = recorded(folder.root)["best"]
+        record = recorded(folder.root)
+        best = record["best"]
+        if best is None and record["status"] == "complete":
+            sys.exit(NONE_COMPLETE)
         return best["values"][study.objectives[0].name] if best and study.single else None
 
 

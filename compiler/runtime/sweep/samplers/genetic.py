@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from copy import copy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import optuna
 from optuna.samplers import NSGAIISampler
@@ -19,14 +19,17 @@ if TYPE_CHECKING:
     from optuna.study import Study
     from optuna.trial import FrozenTrial
 
+_TRIES = 20  # to draw a child that is no copy; a space of few points may have no other
+
 
 class Generations(NSGAIISampler):
-    """Optuna's NSGAIISampler, with two things changed.
+    """Optuna's NSGAIISampler, with three things changed.
 
     Complete trials that no generation drew (points tried first, an earlier sweep's trials) count as the first
     generation's, and genes that a condition left out of a parent are drawn anew, so that the whole space is crossed
     instead of the parameters that all trials have. Numbers are crossed by BLX-alpha (Eshelman & Schaffer 1993, FOGA 2)
-    and mutated polynomially (Deb & Agrawal 1999), choices by uniform crossover and at random.
+    and mutated polynomially (Deb & Agrawal 1999), choices by uniform crossover and at random. A child that is the copy
+    of a point that was tried teaches nothing, and is drawn again.
     """
 
     def __init__(self, draw: Draw, population_size: int, mutation_prob: float | None, crossover_prob: float) -> None:
@@ -44,6 +47,17 @@ class Generations(NSGAIISampler):
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         return dict(self._distributions)
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        known = [other.params for other in study.get_trials(deepcopy=False) if other.params]
+        drawn: dict[str, Any] = {}
+        for _ in range(_TRIES):
+            drawn = super().sample_relative(study, trial, search_space)
+            if not any(params.items() <= drawn.items() for params in known):
+                break
+        return drawn
 
     def get_trial_generation(self, study: Study, trial: FrozenTrial) -> int:
         key = self._get_generation_key()
