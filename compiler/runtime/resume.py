@@ -5,7 +5,7 @@ Two ways lead here: `resume=DIR`, which composes nothing, and a run that is star
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -123,9 +123,9 @@ def differences(record: Mapping[str, Any], job: Plan) -> list[Fault]:
     config: Mapping[str, Any] = record.get("config", {})
     faults = list(_model(record, job))
     for name, section in sections.items():
-        was, now = dict(_leaves(config.get(name), name)), dict(_leaves(plain(section), name))
+        was, now = dict(leaves(config.get(name), name)), dict(leaves(plain(section), name))
         for key in [*was, *(key for key in now if key not in was)]:
-            if was.get(key) != now.get(key) and not _free(key):
+            if was.get(key) != now.get(key) and not is_free(key):
                 place = at(section, tuple(key.split(".")[1:]))[0]
                 message = f"the unfinished run has {key}={_yaml(was.get(key))}, not {_yaml(now.get(key))}"
                 faults.append(_unlike(message, place))
@@ -145,7 +145,7 @@ def unlike_data(record: Mapping[str, Any], fingerprints: Mapping[str, Mapping[st
 
 def elsewhere(record: Mapping[str, Any], environment: Mapping[str, Any]) -> list[Fault]:
     """W811 where versions, threads or processors are others than the run began with: its bits may differ then."""
-    was, now = dict(_leaves(record.get("environment"))), dict(_leaves(environment))
+    was, now = dict(leaves(record.get("environment"))), dict(leaves(environment))
     others = [
         f"{key} was {was.get(key)} and is {now.get(key)}" for key in {**was, **now} if was.get(key) != now.get(key)
     ]
@@ -242,15 +242,16 @@ def _unlike(message: str, place: Place | None = None) -> Fault:
     return Fault("E810", message, place, hint="python train.py resume=DIR alone goes on; or start in another folder")
 
 
-def _free(key: str) -> bool:
-    return any(key == free or key.startswith(f"{free}.") for free in FREE)
+def is_free(key: str, names: Iterable[str] = FREE) -> bool:
+    """Whether `key`, a dotted path, is one of `names` or below one."""
+    return any(key == free or key.startswith(f"{free}.") for free in names)
 
 
-def _leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
+def leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
     """The scalars and lists of a nested mapping by their dotted paths."""
     if isinstance(value, Mapping):
         for key, item in cast(Mapping[object, object], value).items():
-            yield from _leaves(item, f"{path}.{key}" if path else str(key))
+            yield from leaves(item, f"{path}.{key}" if path else str(key))
     else:
         yield path, value
 

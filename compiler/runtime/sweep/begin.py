@@ -150,12 +150,9 @@ def begun(want: Wanted, folder: SweepFolder) -> Study:
         study = Study.create(want.definition, folder, want.objectives, want.reports)
         want.definition.save(folder.root)
     study.recover()
-    search, nowhere, diagnostics = (
-        study.definition.search,
-        Map({}, Place(Source("sweep.yaml", ""), 1, 1)),
-        Diagnostics(),
-    )
-    study.fill(read_start(search, study.definition.space, study.objectives, nowhere, diagnostics))
+    definition, diagnostics = study.definition, Diagnostics()
+    nowhere = Map({}, Place(Source(str(folder.definition), ""), 1, 1))
+    study.fill(read_start(definition.search, definition.space, study.objectives, nowhere, diagnostics))
     diagnostics.raise_errors()
     return study
 

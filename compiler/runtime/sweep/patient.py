@@ -70,7 +70,7 @@ class Patient(Delegate):
 
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
         if template_trial is None:
-            raise NotImplementedError("a new trial has a template: a mark in it tells whether it is there")
+            raise ValueError("a new trial needs a template: a mark in it tells whether it is there")
         template, mark = copy(template_trial), uuid4().hex
         template.user_attrs = {**template.user_attrs, _MARK: mark}
         tried: list[bool] = []

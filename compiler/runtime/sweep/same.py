@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
-from typing import cast
 
 from compiler.runtime.plan import Plan
-from compiler.runtime.resume import FREE
+from compiler.runtime.resume import FREE, is_free, leaves
 from compiler.spec.located import plain
 
 _FREE = frozenset(FREE) - {"train.epochs", "data.path"}
@@ -22,18 +20,6 @@ def key_of(plan: Plan, folds: int | None = None) -> str:
         folds: into how many the rows are divided; `plan` is that of the first.
     """
     sections = {"train": plain(plan.train_section), "data": plain(plan.data_section)}
-    kept = {key: value for key, value in _leaves(sections, "") if not _free(key)}
+    kept = {key: value for key, value in leaves(sections) if not is_free(key, _FREE)}
     parts = [plan.kind, plan.spec_hash, kept, plan.others.get("plugins"), folds]
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def _free(key: str) -> bool:
-    return any(key == free or key.startswith(f"{free}.") for free in _FREE)
-
-
-def _leaves(value: object, path: str) -> Iterator[tuple[str, object]]:
-    if isinstance(value, Mapping) and value:
-        for key, item in cast("Mapping[object, object]", value).items():
-            yield from _leaves(item, f"{path}.{key}" if path else str(key))
-    else:
-        yield path, value

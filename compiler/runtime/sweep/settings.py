@@ -69,13 +69,6 @@ def _check_mappings(value: object, name: str) -> object:
     return tuple(_check_mapping(item, name) for item in cast("list[Any] | tuple[Any, ...]", given))
 
 
-def _check_names(value: object, name: str) -> object:
-    given = [value] if isinstance(value, str) else value or []
-    if not isinstance(given, (list, tuple)) or not all(isinstance(item, str) for item in cast("list[Any]", given)):
-        raise field_error("E106", f"{name!r} must be a list of folders (got {shown(value)})")
-    return tuple(cast("list[str]", given))
-
-
 def _check_storage(value: object, name: str) -> object:
     if value is None:
         return None
@@ -101,10 +94,22 @@ def _list_schema() -> dict[str, object]:
     return {"type": ["array", "object", "string", "null"]}
 
 
+def strings(items: str) -> Annotation:
+    """Annotation for a field that takes a list of strings, or one alone; `items` is what messages call them."""
+
+    def check(value: object, name: str) -> object:
+        given = [value] if isinstance(value, str) else value or []
+        if not isinstance(given, (list, tuple)) or not all(isinstance(item, str) for item in cast("list[Any]", given)):
+            raise field_error("E106", f"{name!r} must be a list of {items} (got {shown(value)})")
+        return tuple(cast("list[str]", given))
+
+    return Annotation(check, lambda: {"type": ["array", "string", "null"]})
+
+
 Objectives = Annotated[tuple[tuple[str, Direction | None], ...], Annotation(_check_objectives, _list_schema)]
 Mapped = Annotated[dict[str, Any], Annotation(_check_mapping, _mapping_schema)]
 Points = Annotated[tuple[dict[str, Any], ...], Annotation(_check_mappings, _list_schema)]
-Folders = Annotated[tuple[str, ...], Annotation(_check_names, _list_schema)]
+Folders = Annotated[tuple[str, ...], strings("folders")]
 Storage = Annotated[str | None, Annotation(_check_storage, _storage_schema)]
 Folds = Annotated[
     int | None,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from compiler.errors import ConfigError, Fault, Place, shown
+from compiler.runtime.sweep.settings import Mapped, strings
 from compiler.settings import (
     Annotation,
     Bool,
@@ -37,22 +38,8 @@ def _check_mode(value: object, name: str) -> object:
     return value
 
 
-def _check_lines(value: object, name: str) -> object:
-    given = [value] if isinstance(value, str) else value or []
-    if not isinstance(given, (list, tuple)) or not all(isinstance(item, str) for item in cast("list[Any]", given)):
-        raise field_error("E106", f"{name!r} must be a list of shell lines (got {shown(value)})")
-    return tuple(cast("list[str]", given))
-
-
-def _check_mapping(value: object, name: str) -> object:
-    if value is not None and not isinstance(value, Mapping):
-        raise field_error("E106", f"{name!r} must be a mapping (got {shown(value)})")
-    return dict(cast("Mapping[Any, Any]", value or {}))
-
-
 Mode = Annotated[Literal["pull", "job"], Annotation(_check_mode, lambda: {"enum": list(MODES)})]
-Lines = Annotated[tuple[str, ...], Annotation(_check_lines, lambda: {"type": ["array", "string", "null"]})]
-Mapped = Annotated[dict[str, Any], Annotation(_check_mapping, lambda: {"type": ["object", "null"]})]
+Lines = Annotated[tuple[str, ...], strings("shell lines")]
 
 
 class EngineSettings(Settings):

@@ -7,11 +7,11 @@ import statistics
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from optuna.samplers import BaseSampler, RandomSampler
 
 from compiler.runtime.sweep.methods.base import Draw
 from compiler.runtime.sweep.samplers.cube import from_unit, is_categorical, to_unit
 from compiler.runtime.sweep.samplers.history import losses
+from compiler.runtime.sweep.samplers.whole import Whole
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 
-class Annealing(BaseSampler):
+class Annealing(Whole):
     """A neighbour of the point at which a Metropolis walk over the finished trials stands.
 
     The walk takes the trials in their order. One that is no worse than where it stands is stepped to, one that is
@@ -31,13 +31,9 @@ class Annealing(BaseSampler):
     """
 
     def __init__(self, draw: Draw, n_startup_trials: int, temperature: float, cooling: float, width: float) -> None:
-        self._draw = draw
+        super().__init__(draw)
         self._n_startup_trials, self._temperature = n_startup_trials, temperature
         self._cooling, self._width = cooling, width
-        self._random = RandomSampler(draw.seed)
-
-    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        return dict(self._draw.distributions)
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
@@ -52,11 +48,6 @@ class Annealing(BaseSampler):
             key: self._neighbour(distribution, current.params.get(key), scale, rng)
             for key, distribution in search_space.items()
         }
-
-    def sample_independent(
-        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
-    ) -> Any:
-        return self._random.sample_independent(study, trial, param_name, param_distribution)
 
     def _heat(self, finished: int) -> float:
         return self._temperature * self._cooling ** min(finished / self._draw.n_trials, 1.0)

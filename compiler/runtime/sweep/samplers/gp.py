@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import optuna
-from optuna.samplers import BaseSampler, GPSampler, RandomSampler
+from optuna.samplers import GPSampler
 
 from compiler.runtime.sweep.methods.base import Draw
 from compiler.runtime.sweep.samplers.history import known
+from compiler.runtime.sweep.samplers.whole import Whole
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 
-class FilledGP(BaseSampler):
+class FilledGP(Whole):
     """Optuna's GPSampler, which sees every parameter in every trial, and what is known of faulty points.
 
     By itself it models only the parameters that all trials have, ignores pruned trials, and would propose a point
@@ -27,9 +28,8 @@ class FilledGP(BaseSampler):
     """
 
     def __init__(self, draw: Draw, n_startup_trials: int, deterministic: bool) -> None:
-        self._distributions = draw.distributions
+        super().__init__(draw)
         self._n_startup_trials = n_startup_trials
-        self._random = RandomSampler(draw.seed)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # deterministic_objective
             self._gp = GPSampler(
@@ -38,9 +38,6 @@ class FilledGP(BaseSampler):
                 deterministic_objective=deterministic,
                 warn_independent_sampling=False,
             )
-
-    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        return dict(self._distributions)
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
@@ -55,11 +52,6 @@ class FilledGP(BaseSampler):
         copy.add_trial(drawn)
         with _one_thread():
             return self._gp.sample_relative(copy, copy.get_trials(deepcopy=False)[-1], search_space)
-
-    def sample_independent(
-        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
-    ) -> Any:
-        return self._random.sample_independent(study, trial, param_name, param_distribution)
 
 
 @contextmanager

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-from optuna.samplers import BaseSampler, RandomSampler
 from optuna.trial import TrialState
 
 from compiler.runtime.sweep.methods.base import Draw
@@ -25,11 +24,12 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
     from compiler.runtime.sweep.space import Parameter
+from compiler.runtime.sweep.samplers.whole import Whole
 
 LIBRARY_LOGGER = "hyperopt"
 
 
-class Hyperopt(BaseSampler):
+class Hyperopt(Whole):
     """What `hyperopt`'s `suggest` functions say to the study's finished trials.
 
     Choices become `hp.choice`, with the parameters that exist only under one of them inside it; one under several
@@ -42,11 +42,8 @@ class Hyperopt(BaseSampler):
     """
 
     def __init__(self, draw: Draw, algorithm: str, settings: Mapping[str, Any]) -> None:
-        self._draw, self._algorithm, self._settings = draw, algorithm, settings
-        self._random = RandomSampler(draw.seed)
-
-    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        return dict(self._draw.distributions)
+        super().__init__(draw)
+        self._algorithm, self._settings = algorithm, settings
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
@@ -64,11 +61,6 @@ class Hyperopt(BaseSampler):
             (document,) = self._suggest(hyperopt)([trial.number], domain, trials, self._draw.seed, **self._settings)
         drawn = {key: values for key, values in document["misc"]["vals"].items() if len(values)}
         return {key: decoded(search_space[key], values[0]) for key, values in drawn.items()}
-
-    def sample_independent(
-        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
-    ) -> Any:
-        return self._random.sample_independent(study, trial, param_name, param_distribution)
 
     def _suggest(self, hyperopt: Any) -> Any:
         if self._algorithm == "atpe":

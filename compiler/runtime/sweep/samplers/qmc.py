@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from optuna.samplers import BaseSampler, RandomSampler
-
 from compiler.runtime.sweep.methods.base import Draw
 from compiler.runtime.sweep.samplers.cube import from_unit
+from compiler.runtime.sweep.samplers.whole import Whole
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 
-class Sequence(BaseSampler):
+class Sequence(Whole):
     """Point N of SciPy's scrambled Sobol' or Halton sequence for trial N; parameters that a condition leaves out have
     a coordinate too, which is not used.
 
@@ -24,11 +23,8 @@ class Sequence(BaseSampler):
     """
 
     def __init__(self, draw: Draw, sequence: str) -> None:
-        self._draw, self._sequence = draw, sequence
-        self._random = RandomSampler(draw.seed)
-
-    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        return dict(self._draw.distributions)
+        super().__init__(draw)
+        self._sequence = sequence
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
@@ -44,8 +40,3 @@ class Sequence(BaseSampler):
             engine.fast_forward(trial.number)
         point = engine.random(1)[0]
         return {key: from_unit(search_space[key], float(u)) for key, u in zip(search_space, point, strict=True)}
-
-    def sample_independent(
-        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
-    ) -> Any:
-        return self._random.sample_independent(study, trial, param_name, param_distribution)
