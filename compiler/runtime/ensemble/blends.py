@@ -1,0 +1,78 @@
+"""What becomes of the members' predictions: the model that an ensemble is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.runtime.training.losses import Task
+
+Pooling = Literal["probability", "logit"]
+Values = NDArray[np.float64]
+
+LEAST = 1e-7
+"""What a probability counts for at least where its logarithm is taken: a member that is sure and wrong says -16."""
+
+
+class Blend(ABC):
+    """Abstract: from what M members say about N rows, (N, C) each, to what the ensemble says, float64 (N, C)."""
+
+    @abstractmethod
+    def __call__(self, said: Iterable[NDArray[Any]]) -> Values:
+        """Blend the members' predictions, which are taken one after the other, in their order."""
+
+    @abstractmethod
+    def as_json(self) -> dict[str, object]:
+        """All that it takes to blend again, for the run directory."""
+
+
+@dataclass(frozen=True, eq=False)
+class Weighted(Blend):
+    """One weight for each member.
+
+    With `probability` the blend is sum_m w_m p_m (the same for values). With `logit` it is softmax(sum_m w_m log p_m)
+    for classes, and the sigmoid of the weighted sum of log-odds for each label: logarithmic pooling (Genest and Zidek
+    1986, Statistical Science 1(1), page 114).
+
+    Attributes:
+        weights: float64 (M,).
+        temperature: the blend's logarithms are divided by it before they are normalised again; 1 leaves them alone.
+    """
+
+    task: Task
+    weights: Values
+    pooling: Pooling = "probability"
+    temperature: float = 1.0
+
+    def __call__(self, said: Iterable[NDArray[Any]]) -> Values:
+        total: Any = 0.0
+        for weight, one in zip(self.weights, said, strict=True):
+            if weight:
+                total = total + weight * (one.astype(np.float64) if self.pooling == "probability" else self._log(one))
+        if self.pooling == "logit":
+            return self._normalised(total / self.temperature)
+        return total if self.temperature == 1.0 else self._normalised(self._log(total) / self.temperature)
+
+    def _log(self, p: NDArray[Any]) -> Values:
+        clipped = np.clip(p.astype(np.float64), LEAST, 1 - LEAST)
+        return np.log(clipped) - np.log1p(-clipped) if self.task == "multilabel" else np.log(clipped)
+
+    def _normalised(self, logits: Values) -> Values:
+        if self.task == "multilabel":
+            return 1 / (1 + np.exp(-logits))
+        shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return shifted / shifted.sum(axis=1, keepdims=True)
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "form": "weighted",
+            "task": self.task,
+            "pooling": self.pooling,
+            "temperature": self.temperature,
+            "weights": [float(weight) for weight in self.weights],
+        }

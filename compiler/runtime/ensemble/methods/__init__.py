@@ -1,0 +1,6 @@
+"""Weighting methods, by the names that `ensemble.method` takes."""
+
+from compiler.runtime.ensemble.methods.base import Weighting
+from compiler.runtime.ensemble.methods.uniform import Uniform
+
+__all__ = ["Uniform", "Weighting"]

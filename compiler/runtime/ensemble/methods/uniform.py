@@ -1,0 +1,16 @@
+"""Equal weights."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from compiler.runtime.ensemble.methods.base import Weighting
+from compiler.runtime.ensemble.problem import Problem, Solution
+
+
+class Uniform(Weighting):
+    """The same weight for each member: what every other method has to beat."""
+
+    def weigh(self, problem: Problem) -> Solution:
+        weights = np.full(problem.pool.size, 1 / problem.pool.size)
+        return Solution(problem.blend(weights), problem.cost(weights))

@@ -1,0 +1,156 @@
+"""What weights are fitted to, by the names that `ensemble.objective` takes."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compiler.runtime.training.losses import Task
+from compiler.runtime.training.named import Named
+
+Array = NDArray[Any]
+
+_PROBABILITIES: frozenset[Task] = frozenset[Task](("multiclass", "binary", "multilabel"))
+_EPSILON = 1e-15  # as scikit-learn had it for float64
+
+
+class Objective(Named, family="objective"):
+    """Abstract: a measure of predictions against labels.
+
+    Class attributes:
+        tasks: those that it suits.
+        best: whether larger or smaller is better.
+    """
+
+    tasks: ClassVar[frozenset[Task]]
+    best: ClassVar[Literal["max", "min"]] = "min"
+
+    @abstractmethod
+    def value(self, said: Array, labels: Array, task: Task) -> float:
+        """The measure of predictions (N, C) of rows whose labels are as in `Pool`."""
+
+    def by_row(self, said: Array, labels: Array, task: Task) -> NDArray[np.float64] | None:
+        """The measure of each row, (N,), where `value` follows from its mean alone (`of_mean`); else None."""
+        return None
+
+    def of_mean(self, mean: float) -> float:
+        """The measure whose rows have this mean."""
+        return mean
+
+    def cost(self, said: Array, labels: Array, task: Task) -> float:
+        """The measure, or less than zero of it: smaller is better."""
+        value = self.value(said, labels, task)
+        return value if self.best == "min" else -value
+
+
+class _ByRow(Objective, abstract=True):
+    """Abstract: follows from the mean over rows."""
+
+    @abstractmethod
+    def by_row(self, said: Array, labels: Array, task: Task) -> NDArray[np.float64]: ...
+
+    def value(self, said: Array, labels: Array, task: Task) -> float:
+        return self.of_mean(float(self.by_row(said, labels, task).mean()))
+
+
+class LogLoss(_ByRow, aliases=("cross_entropy",)):
+    """-log of the probability of the right class; for labels the mean over them of both sides'. Nats."""
+
+    tasks: ClassVar[frozenset[Task]] = _PROBABILITIES
+
+    def by_row(self, said: Array, labels: Array, task: Task) -> NDArray[np.float64]:
+        if task == "multilabel":
+            p = np.clip(said.astype(np.float64), _EPSILON, 1 - _EPSILON)
+            return -(labels * np.log(p) + (1 - labels) * np.log1p(-p)).mean(axis=1)
+        right = said[np.arange(len(labels)), labels].astype(np.float64)
+        return -np.log(np.clip(right, _EPSILON, 1.0))
+
+
+class Brier(_ByRow):
+    """Squared distance from the one-hot row; for labels their mean squared difference. Brier 1950."""
+
+    tasks: ClassVar[frozenset[Task]] = _PROBABILITIES
+
+    def by_row(self, said: Array, labels: Array, task: Task) -> NDArray[np.float64]:
+        p = said.astype(np.float64)
+        if task == "multilabel":
+            return np.square(p - labels).mean(axis=1)
+        right = p[np.arange(len(labels)), labels]
+        return np.square(p).sum(axis=1) - 2 * right + 1
+
+
+class RMSE(_ByRow, aliases=("root_mean_squared_error",)):
+    """Root of the mean squared difference, over rows and targets."""
+
+    tasks: ClassVar[frozenset[Task]] = frozenset(("regression",))
+
+    def by_row(self, said: Array, labels: Array, task: Task) -> NDArray[np.float64]:
+        return np.square(said.astype(np.float64) - labels.reshape(said.shape)).mean(axis=1)
+
+    def of_mean(self, mean: float) -> float:
+        return float(np.sqrt(mean))
+
+
+class MAE(_ByRow, aliases=("mean_absolute_error",)):
+    """Mean absolute difference, over rows and targets."""
+
+    tasks: ClassVar[frozenset[Task]] = frozenset(("regression",))
+
+    def by_row(self, said: Array, labels: Array, task: Task) -> NDArray[np.float64]:
+        return np.abs(said.astype(np.float64) - labels.reshape(said.shape)).mean(axis=1)
+
+
+class Accuracy(_ByRow, aliases=("acc",)):
+    """Share of rows whose likeliest class is right; of labels on the right side of 0.5."""
+
+    tasks: ClassVar[frozenset[Task]] = _PROBABILITIES
+    best: ClassVar[Literal["max", "min"]] = "max"
+
+    def by_row(self, said: Array, labels: Array, task: Task) -> NDArray[np.float64]:
+        if task == "multilabel":
+            return ((said >= 0.5) == (labels > 0)).mean(axis=1)
+        return (said.argmax(axis=1) == labels).astype(np.float64)
+
+
+class MacroF1(Objective, aliases=("macro_f1", "f1_macro", "f1")):
+    """Harmonic mean of precision and recall of each class or label, averaged."""
+
+    tasks: ClassVar[frozenset[Task]] = _PROBABILITIES
+    best: ClassVar[Literal["max", "min"]] = "max"
+
+    def value(self, said: Array, labels: Array, task: Task) -> float:
+        classes = np.arange(said.shape[1])
+        if task == "multilabel":
+            taken, right = said >= 0.5, labels > 0
+        else:
+            taken, right = said.argmax(axis=1)[:, None] == classes, labels[:, None] == classes
+        hits, both = (taken & right).sum(axis=0), taken.sum(axis=0) + right.sum(axis=0)
+        return float(np.divide(2.0 * hits, both, out=np.zeros(len(classes)), where=both > 0).mean())
+
+
+class AUC(Objective, aliases=("roc_auc",)):
+    """Area under the ROC curve; of each class against the rest, or of each label, averaged. Exact, by ranks."""
+
+    tasks: ClassVar[frozenset[Task]] = _PROBABILITIES
+    best: ClassVar[Literal["max", "min"]] = "max"
+
+    def value(self, said: Array, labels: Array, task: Task) -> float:
+        from sklearn.metrics import roc_auc_score
+
+        if task == "binary":
+            return float(roc_auc_score(labels, said[:, 1]))
+        truth = labels if task == "multilabel" else labels[:, None] == np.arange(said.shape[1])
+        there = np.flatnonzero((truth.min(axis=0) == 0) & (truth.max(axis=0) == 1))  # both sides are among the rows
+        return float(np.mean([roc_auc_score(truth[:, k], said[:, k]) for k in there]))
+
+
+USUAL: dict[Task, Objective] = {
+    "multiclass": LogLoss(),
+    "binary": LogLoss(),
+    "multilabel": LogLoss(),
+    "regression": RMSE(),
+}
+"""What `objective: auto` is."""
