@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -25,6 +25,19 @@ class Blend(ABC):
     @abstractmethod
     def __call__(self, said: Iterable[NDArray[Any]]) -> Values:
         """Blend the members' predictions, which are taken one after the other, in their order."""
+
+    @property
+    @abstractmethod
+    def used(self) -> tuple[int, ...]:
+        """The positions of the members that make a difference."""
+
+    @abstractmethod
+    def only(self, members: Sequence[int]) -> Blend:
+        """The same blend, to which these members alone are given: `used` ones must be among them."""
+
+    @abstractmethod
+    def among(self, size: int, members: Sequence[int]) -> Blend:
+        """The same blend, which is given `size` members, its own at these positions: what `only` undoes."""
 
     @abstractmethod
     def as_json(self) -> dict[str, object]:
@@ -57,6 +70,18 @@ class Weighted(Blend):
         if self.pooling == "logit":
             return self._normalised(total / self.temperature)
         return total if self.temperature == 1.0 else self._normalised(self._log(total) / self.temperature)
+
+    @property
+    def used(self) -> tuple[int, ...]:
+        return tuple(int(m) for m in np.flatnonzero(self.weights))
+
+    def only(self, members: Sequence[int]) -> Weighted:
+        return replace(self, weights=self.weights[list(members)])
+
+    def among(self, size: int, members: Sequence[int]) -> Weighted:
+        weights = np.zeros(size)
+        weights[list(members)] = self.weights
+        return replace(self, weights=weights)
 
     def _log(self, p: NDArray[Any]) -> Values:
         clipped = np.clip(p.astype(np.float64), LEAST, 1 - LEAST)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from compiler.runtime.ensemble.blends import Blend
 from compiler.runtime.training.losses import Task
 
 Array = NDArray[Any]
@@ -59,6 +60,11 @@ class Pool:
     def member(self, m: int) -> NDArray[np.float32]:
         """What member `m` says, (N, C)."""
         return self.said[m] if self.index is None else self.said[m][self.index]
+
+    def blended(self, blend: Blend) -> NDArray[np.float64]:
+        """What a blend of the members says, (N, C); members that make no difference are not read."""
+        used = blend.used or (0,)
+        return blend.only(used)(self.member(m) for m in used)
 
     def tensor(self) -> NDArray[np.float32]:
         """What all say, (M, N, C); 4 M N C bytes."""

@@ -39,7 +39,7 @@ class Problem:
 
     def said(self, blend: Blend) -> Values:
         """What a blend says about the pool's rows, (N, C)."""
-        return blend(self.pool.member(m) for m in range(self.pool.size))
+        return self.pool.blended(blend)
 
     def cost(self, weights: Values) -> float:
         """The objective at some weights; smaller is better, whatever the objective."""

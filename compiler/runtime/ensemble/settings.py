@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 
 from compiler.errors import Diagnostics, shown
 from compiler.runtime.ensemble.methods import Uniform, Weighting
-from compiler.runtime.ensemble.objectives import Objective
+from compiler.runtime.ensemble.objectives import USUAL, Objective
+from compiler.runtime.training.losses import Task
 from compiler.runtime.training.named import chosen, named
 from compiler.settings import (
     Annotation,
@@ -90,6 +91,10 @@ class EnsembleSettings(Settings):
     draws: NonNegativeInt = 2000
     seed: NonNegativeInt = 0
     test: Bool = True
+
+    def objective_of(self, task: Task) -> Objective:
+        """What weights are fitted to for a task."""
+        return self.objective or USUAL[task]
 
 
 def read_ensemble(section: Map, diagnostics: Diagnostics) -> EnsembleSettings | None:
