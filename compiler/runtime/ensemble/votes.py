@@ -79,7 +79,7 @@ def read_votes(run: Run, split: str) -> Votes:
         raise refused(f"the run '{run.root}' lacks its file {name!r}")
     with reported(f"read '{run.root / name}'"):
         data = content(run.root / name)
-    task = run.record.get("task")
+    task: Any = run.record.get("task")
     if task not in get_args(Task):
         raise refused(f"the run '{run.root}' has the task {task!r}", f"one of {', '.join(get_args(Task))}")
     found: Mapping[str, Array] = {}
