@@ -14,7 +14,8 @@ from compiler.runtime.training.named import Named
 Array = NDArray[Any]
 
 _PROBABILITIES: frozenset[Task] = frozenset[Task](("multiclass", "binary", "multilabel"))
-_EPSILON = 1e-15  # as scikit-learn had it for float64
+EPSILON = 1e-15
+"""What a likelihood counts for at least, as scikit-learn had it for float64."""
 
 
 class Objective(Named, family="objective"):
@@ -63,10 +64,10 @@ class LogLoss(_ByRow, aliases=("cross_entropy",)):
 
     def by_row(self, said: Array, labels: Array, task: Task) -> NDArray[np.float64]:
         if task == "multilabel":
-            p = np.clip(said.astype(np.float64), _EPSILON, 1 - _EPSILON)
+            p = np.clip(said.astype(np.float64), EPSILON, 1 - EPSILON)
             return -(labels * np.log(p) + (1 - labels) * np.log1p(-p)).mean(axis=1)
         right = said[np.arange(len(labels)), labels].astype(np.float64)
-        return -np.log(np.clip(right, _EPSILON, 1.0))
+        return -np.log(np.clip(right, EPSILON, 1.0))
 
 
 class Brier(_ByRow):

@@ -51,7 +51,7 @@ class CrossValidated:
 def weigh(pool: Pool, settings: EnsembleSettings) -> Weighed:
     """Find the weights of a pool's members as `settings` says."""
     pooling: Pooling = "probability" if settings.pooling == "auto" else settings.pooling
-    problem = Problem(pool, settings.objective_of(pool.task), pooling, settings.seed)
+    problem = Problem(pool, settings.objective_of(pool.task), pooling, settings.seed, settings.diversity)
     return Weighed(settings.method.weigh(problem), tuple(range(pool.size)), pooling)
 
 

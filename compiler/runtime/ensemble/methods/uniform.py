@@ -12,5 +12,4 @@ class Uniform(Weighting):
     """The same weight for each member: what every other method has to beat."""
 
     def weigh(self, problem: Problem) -> Solution:
-        weights = np.full(problem.pool.size, 1 / problem.pool.size)
-        return Solution(problem.blend(weights), problem.cost(weights))
+        return problem.solution(np.full(problem.pool.size, 1 / problem.pool.size))
