@@ -72,11 +72,11 @@ def _evaluate(args: argparse.Namespace, report: Report) -> str:
     plugins_of(args)
     run = read_run(Path(given["run"]))
     from compiler.runtime.serving.evaluate import evaluate, require_classes
-    from compiler.runtime.serving.preprocessing import preprocessing_of
+    from compiler.runtime.serving.preprocessing import prepared_by
     from compiler.runtime.serving.report import as_data
     from compiler.runtime.serving.report import report as report_of
 
-    kept, warnings = preprocessing_of(run), list[Fault]()
+    kept, warnings = prepared_by(run), list[Fault]()
     warn: Report = warnings.extend if args.json else report
     if "input" in given:
         place = place_of("input", given)
@@ -84,7 +84,7 @@ def _evaluate(args: argparse.Namespace, report: Report) -> str:
         require_classes(rows.class_names, kept, place)
         x, y, origin = rows.x, rows.y, f"{len(rows):,} rows of {given['input']}"
     else:
-        part = getattr(kept.own_data(place_of("run", given)), split)
+        part = kept.own_rows(split, place_of("run", given))
         x, y, origin = part.x, part.y, f"{len(part):,} rows, the run's split '{split}'"
     assert y is not None, "labels were asked for"
     found = evaluate(run, kept, x, y, origin, batch_size)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -101,3 +101,29 @@ class Weighted(Blend):
             "temperature": self.temperature,
             "weights": [float(weight) for weight in self.weights],
         }
+
+
+def _weighted(value: Mapping[str, Any]) -> Weighted:
+    weights = np.asarray(value["weights"], dtype=np.float64)
+    if weights.ndim != 1 or not np.isfinite(weights).all():
+        raise ValueError("weights that are no numbers")
+    if value["task"] not in ("multiclass", "binary", "multilabel", "regression"):
+        raise ValueError(f"the task {value['task']!r}")
+    if value["pooling"] not in ("probability", "logit"):
+        raise ValueError(f"the pooling {value['pooling']!r}")
+    return Weighted(value["task"], weights, value["pooling"], float(value["temperature"]))
+
+
+FORMS: Mapping[str, Callable[[Mapping[str, Any]], Blend]] = {"weighted": _weighted}
+"""By the `form` of a blend's JSON, what reads it."""
+
+
+def blend_of(value: Mapping[str, Any]) -> Blend:
+    """The blend that `Blend.as_json` gave.
+
+    Raises:
+        KeyError, TypeError, ValueError: it did not give that.
+    """
+    if value["form"] not in FORMS:
+        raise ValueError(f"a blend of the form {value['form']!r}")
+    return FORMS[value["form"]](value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +13,14 @@ from compiler.errors import ConfigError, Fault, Place
 from compiler.runtime.checks import measured
 from compiler.runtime.quiet import quiet
 from compiler.runtime.run import Run
+from compiler.runtime.serving.ensemble import opened, singles
 from compiler.runtime.serving.predictor import predictor
 from compiler.runtime.serving.preprocessing import Preprocessing
+from compiler.runtime.serving.shared import SharedPreprocessing
 from compiler.runtime.serving.trained import settings_of
 from compiler.runtime.training import Task
 
-if TYPE_CHECKING:
-    from compiler.runtime.data import Inputs
+Prepares = Preprocessing | SharedPreprocessing
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,9 +44,9 @@ class Evaluated:
 
 
 def evaluate(
-    run: Run, kept: Preprocessing, x: Inputs, y: NDArray[Any], origin: str, batch_size: int | None = None
+    run: Run, kept: Prepares, x: Any, y: NDArray[Any], origin: str, batch_size: int | None = None
 ) -> Evaluated:
-    """Measure `run` on rows: loss and metrics as its training measured them.
+    """Measure `run` on rows: loss and metrics as its training measured them; an ensemble's as its first member's did.
 
     Args:
         x, y: prepared as in the training.
@@ -59,7 +60,7 @@ def evaluate(
     return Evaluated(kept.task, origin, metrics, shaped, predictions, kept.names)
 
 
-def require_classes(found: tuple[str, ...] | None, kept: Preprocessing, place: Place) -> None:
+def require_classes(found: tuple[str, ...] | None, kept: Prepares, place: Place) -> None:
     """Raise E705 where the input names classes in another order, or others, than the run has."""
     if found is not None and kept.class_names and found != kept.class_names:
         message = f"the classes are {_some(found)}, but the run was trained on {_some(kept.class_names)}"
@@ -71,7 +72,7 @@ def _some(names: tuple[str, ...]) -> str:
 
 
 def _measured(
-    run: Run, task: Task, x: Inputs, y: NDArray[Any], batch_size: int | None
+    run: Run, task: Task, x: Any, y: NDArray[Any], batch_size: int | None
 ) -> tuple[Mapping[str, float], NDArray[np.float32]]:
     if run.record.get("kind") == "keras":
         with quiet():
@@ -80,5 +81,6 @@ def _measured(
             return Network(run, batch_size).evaluate(x, y)
     from compiler.runtime.estimators.measures import measure
 
-    predictions = predictor(run)(x)
-    return measure(predictions, y, task, measured(settings_of(run), task)), predictions
+    predictions = predictor(run, batch_size)(x)
+    first = next(singles(opened(run))).run  # an ensemble was trained by no settings of its own
+    return measure(predictions, y, task, measured(settings_of(first), task)), predictions

@@ -9,7 +9,7 @@ from compiler.errors import Place
 from compiler.runtime.run import Run
 from compiler.runtime.run.files import reported, save
 from compiler.runtime.serving.predictor import predictor
-from compiler.runtime.serving.preprocessing import Report, preprocessing_of
+from compiler.runtime.serving.preprocessing import Report, prepared_by
 from compiler.runtime.serving.table import WRITERS, Predicted
 
 
@@ -29,7 +29,7 @@ def predict(run: Run, source: str, place: Place, path: Path, report: Report, bat
         ConfigError: E7xx, the input is not such as the model takes; E803, the run cannot be used; E006 and E805, the
             file system refuses.
     """
-    kept = preprocessing_of(run)
+    kept = prepared_by(run)
     rows = kept.new_rows(source, place, report, labels=False)
     said = predictor(run, batch_size)(rows.x)
     predicted = Predicted(kept.task, rows.ids, said, kept.names)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from compiler.estimators import KINDS
 from compiler.runtime.quiet import quiet
@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from compiler.runtime.data import Inputs
+    from compiler.runtime.serving.ensemble import Single
+    from compiler.runtime.serving.shared import PerRun
 
-Predictor = Callable[["Inputs"], "NDArray[np.float32]"]
-"""From inputs, prepared as in the training, to probabilities (N, C), or of labels (N, K), or values (N, K)."""
+Predictor = Callable[[Any], "NDArray[np.float32]"]
+"""From inputs, prepared as in the training (of an ensemble `PerRun`), to probabilities (N, C), or of labels (N, K), or
+values (N, K)."""
 
 ESTIMATORS = frozenset(kind.kind for kind in KINDS.values())
 """Kinds of runs that hold an estimator."""
@@ -42,4 +44,25 @@ def predictor(run: Run, batch_size: int | None = None) -> Predictor:
         from compiler.runtime.estimators.saved import load
 
         return load(run).predict
+    if run.record.get("kind") == "ensemble":
+        return _together(run, batch_size)
     raise refused(f"the run '{run.root}' holds nothing that can be asked: its kind is {run.record.get('kind')!r}")
+
+
+def _together(run: Run, batch_size: int | None) -> Predictor:
+    """What an ensemble says; every member is read before the first is asked."""
+    from compiler.runtime.serving.ensemble import opened, said, singles
+
+    part = opened(run)
+    asked = [predictor(single.run, batch_size) for single in singles(part)]
+
+    def ask(x: PerRun) -> NDArray[np.float32]:
+        told = zip(asked, x.inputs, strict=True)
+
+        def next_one(single: Single) -> NDArray[np.float32]:
+            one, inputs = next(told)
+            return one(inputs)
+
+        return said(part, next_one)
+
+    return ask

@@ -17,6 +17,7 @@ from compiler.spec.located import Map, located
 if TYPE_CHECKING:
     from compiler.runtime.data.dataset import Dataset
     from compiler.runtime.data.new_rows import NewRows
+    from compiler.runtime.serving.shared import SharedPreprocessing
 
 ARTEFACT = "preprocessing.json"
 """`compiler.runtime.data.new_rows.preprocessing` makes it."""
@@ -69,6 +70,27 @@ class Preprocessing:
         from compiler.runtime.data.load import load
 
         return load(self.settings, cast(Map, located(self.section, place)))
+
+    def own_rows(self, split: str, place: Place) -> NewRows:
+        """The rows of one split of it. Raises as `own_data` does."""
+        from compiler.runtime.data.new_rows import NewRows
+
+        rows = getattr(self.own_data(place), split)
+        return NewRows(rows.x, rows.y, rows.ids)
+
+
+def prepared_by(run: Run) -> Preprocessing | SharedPreprocessing:
+    """What prepares rows for `run`, of whatever kind.
+
+    Raises:
+        ConfigError: as `preprocessing_of` does; E803, a member of an ensemble is gone or changed.
+    """
+    if run.record.get("kind") != "ensemble":
+        return preprocessing_of(run)
+    from compiler.runtime.serving.ensemble import opened
+    from compiler.runtime.serving.shared import SharedPreprocessing
+
+    return SharedPreprocessing(opened(run))
 
 
 def preprocessing_of(run: Run) -> Preprocessing:
