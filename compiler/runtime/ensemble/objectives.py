@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -12,6 +13,8 @@ from compiler.runtime.training.losses import Task
 from compiler.runtime.training.named import Named
 
 Array = NDArray[Any]
+Measure = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+"""From how often each of N rows is drawn, (B, N), to B measures."""
 
 _PROBABILITIES: frozenset[Task] = frozenset[Task](("multiclass", "binary", "multilabel"))
 EPSILON = 1e-15
@@ -41,6 +44,15 @@ class Objective(Named, family="objective"):
         """The measure whose rows have this mean."""
         return mean
 
+    def resampled(self, said: Array, labels: Array, task: Task) -> Measure:
+        """The measure of rows that are drawn with replacement."""
+
+        def measure(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+            drawn = (np.repeat(np.arange(len(labels)), row.astype(np.int64)) for row in counts)
+            return np.array([self.value(said[rows], labels[rows], task) for rows in drawn])
+
+        return measure
+
     def cost(self, said: Array, labels: Array, task: Task) -> float:
         """The measure, or less than zero of it: smaller is better."""
         value = self.value(said, labels, task)
@@ -55,6 +67,10 @@ class _ByRow(Objective, abstract=True):
 
     def value(self, said: Array, labels: Array, task: Task) -> float:
         return self.of_mean(float(self.by_row(said, labels, task).mean()))
+
+    def resampled(self, said: Array, labels: Array, task: Task) -> Measure:
+        rows = self.by_row(said, labels, task)
+        return lambda counts: np.array([self.of_mean(mean) for mean in counts @ rows / len(rows)])
 
 
 class LogLoss(_ByRow, aliases=("cross_entropy",)):
@@ -123,13 +139,23 @@ class MacroF1(Objective, aliases=("macro_f1", "f1_macro", "f1")):
     best: ClassVar[Literal["max", "min"]] = "max"
 
     def value(self, said: Array, labels: Array, task: Task) -> float:
-        classes = np.arange(said.shape[1])
+        return float(self.resampled(said, labels, task)(np.ones((1, len(said))))[0])
+
+    def resampled(self, said: Array, labels: Array, task: Task) -> Measure:
+        from scipy.sparse import csr_array
+
         if task == "multilabel":
             taken, right = said >= 0.5, labels > 0
         else:
+            classes = np.arange(said.shape[1])
             taken, right = said.argmax(axis=1)[:, None] == classes, labels[:, None] == classes
-        hits, both = (taken & right).sum(axis=0), taken.sum(axis=0) + right.sum(axis=0)
-        return float(np.divide(2.0 * hits, both, out=np.zeros(len(classes)), where=both > 0).mean())
+        hit, there = csr_array((taken & right).astype(np.float64)), csr_array(taken.astype(np.float64) + right)
+
+        def measure(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+            hits, both = counts @ hit, counts @ there
+            return np.divide(2.0 * hits, both, out=np.zeros_like(hits), where=both > 0).mean(axis=1)
+
+        return measure
 
 
 class AUC(Objective, aliases=("roc_auc",)):
@@ -146,6 +172,52 @@ class AUC(Objective, aliases=("roc_auc",)):
         truth = labels if task == "multilabel" else labels[:, None] == np.arange(said.shape[1])
         there = np.flatnonzero((truth.min(axis=0) == 0) & (truth.max(axis=0) == 1))  # both sides are among the rows
         return float(np.mean([roc_auc_score(truth[:, k], said[:, k]) for k in there]))
+
+    def resampled(self, said: Array, labels: Array, task: Task) -> Measure:
+        """A draw that lacks one side of a class leaves the class out, as `value` does."""
+        if task == "binary":
+            columns = [(said[:, 1], labels > 0)]
+        else:
+            truth = labels > 0 if task == "multilabel" else labels[:, None] == np.arange(said.shape[1])
+            columns = [(said[:, k], truth[:, k]) for k in range(said.shape[1])]
+        areas = [_area(score, truth) for score, truth in columns]
+
+        def measure(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+            drawn = np.stack([area(counts) for area in areas])
+            known = ~np.isnan(drawn)
+            with np.errstate(invalid="ignore"):
+                return np.where(known, drawn, 0.0).sum(axis=0) / known.sum(axis=0)
+
+        return measure
+
+
+def _area(score: Array, truth: NDArray[np.bool_]) -> Measure:
+    """The area under one ROC curve; not a number where a draw lacks a side. The rows are sorted once.
+
+    It is the share of pairs of a true row and a false one in which the true one has more; half of those that tie.
+    """
+    order = np.argsort(score, kind="stable")
+    ranked, true = score[order], np.flatnonzero(truth[order])
+    first, last = np.searchsorted(ranked, ranked[true], "left"), np.searchsorted(ranked, ranked[true], "right")
+    among = np.searchsorted(true, first), np.searchsorted(true, last)
+
+    def measure(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+        every = counts[:, order]
+        ours = every[:, true]
+        all_below, ours_below = _cumulated(every), _cumulated(ours)
+        twice = all_below[:, first] + all_below[:, last] - ours_below[:, among[0]] - ours_below[:, among[1]]
+        trues = ours_below[:, -1]
+        with np.errstate(invalid="ignore"):
+            return (ours * twice).sum(axis=1) / (2 * trues * (all_below[:, -1] - trues))
+
+    return measure
+
+
+def _cumulated(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sums of the first 0, 1, ... columns."""
+    sums = np.zeros((len(counts), counts.shape[1] + 1))
+    np.cumsum(counts, axis=1, out=sums[:, 1:])
+    return sums
 
 
 USUAL: dict[Task, Objective] = {
