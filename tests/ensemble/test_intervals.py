@@ -91,6 +91,14 @@ def test_draws_without_one_of_two_classes_have_no_auc() -> None:
     assert found.low is not None and found.high is not None and 0 <= found.low <= found.estimate <= found.high == 1
 
 
+def test_a_class_without_rows_has_no_part_in_auc() -> None:
+    said, labels = _made("multiclass")
+    labels[labels == 2] = 1
+    found = resample(AUC(), said, labels, "multiclass", draws=1)
+    rows = _again(0).integers(0, _ROWS, _ROWS)
+    assert found.drawn["a"][0] == pytest.approx(AUC().value(said["a"][rows], labels[rows], "multiclass"))
+
+
 @given(st.integers(0, 60), st.integers(0, 60), st.integers(0, 5), st.integers(0, 5))
 def test_mcnemar(gained: int, lost: int, both: int, neither: int) -> None:
     first = np.repeat([True, False, True, False], [gained, lost, both, neither])

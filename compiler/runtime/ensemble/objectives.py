@@ -139,16 +139,20 @@ class MacroF1(Objective, aliases=("macro_f1", "f1_macro", "f1")):
     best: ClassVar[Literal["max", "min"]] = "max"
 
     def value(self, said: Array, labels: Array, task: Task) -> float:
-        return float(self.resampled(said, labels, task)(np.ones((1, len(said))))[0])
+        classes = np.arange(said.shape[1])
+        if task == "multilabel":
+            taken, right = said >= 0.5, labels > 0
+        else:
+            taken, right = said.argmax(axis=1)[:, None] == classes, labels[:, None] == classes
+        hits, both = (taken & right).sum(axis=0), taken.sum(axis=0) + right.sum(axis=0)
+        return float(np.divide(2.0 * hits, both, out=np.zeros(len(classes)), where=both > 0).mean())
 
     def resampled(self, said: Array, labels: Array, task: Task) -> Measure:
         from scipy.sparse import csr_array
 
-        if task == "multilabel":
-            taken, right = said >= 0.5, labels > 0
-        else:
-            classes = np.arange(said.shape[1])
-            taken, right = said.argmax(axis=1)[:, None] == classes, labels[:, None] == classes
+        classes = np.arange(said.shape[1])
+        taken = said >= 0.5 if task == "multilabel" else said.argmax(axis=1)[:, None] == classes
+        right = labels > 0 if task == "multilabel" else labels[:, None] == classes
         hit, there = csr_array((taken & right).astype(np.float64)), csr_array(taken.astype(np.float64) + right)
 
         def measure(counts: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -183,7 +187,8 @@ class AUC(Objective, aliases=("roc_auc",)):
         areas = [_area(score, truth) for score, truth in columns]
 
         def measure(counts: NDArray[np.float64]) -> NDArray[np.float64]:
-            drawn = np.stack([area(counts) for area in areas])
+            turned = np.ascontiguousarray(counts.T, dtype=np.float32)  # sums of counts are exact up to 2^24 rows
+            drawn = np.stack([area(turned) for area in areas])
             known = ~np.isnan(drawn)
             with np.errstate(invalid="ignore"):
                 return np.where(known, drawn, 0.0).sum(axis=0) / known.sum(axis=0)
@@ -191,33 +196,34 @@ class AUC(Objective, aliases=("roc_auc",)):
         return measure
 
 
-def _area(score: Array, truth: NDArray[np.bool_]) -> Measure:
-    """The area under one ROC curve; not a number where a draw lacks a side. The rows are sorted once.
+def _area(score: Array, truth: NDArray[np.bool_]) -> Callable[[NDArray[np.float32]], NDArray[np.float64]]:
+    """The area under one ROC curve from how often each row is drawn, (N, B); NaN where a draw lacks a side.
 
-    It is the share of pairs of a true row and a false one in which the true one has more; half of those that tie.
+    It is the share of the pairs of a true row and a false one in which the true one scores more; ties count a half.
     """
     order = np.argsort(score, kind="stable")
     ranked, true = score[order], np.flatnonzero(truth[order])
-    first, last = np.searchsorted(ranked, ranked[true], "left"), np.searchsorted(ranked, ranked[true], "right")
-    among = np.searchsorted(true, first), np.searchsorted(true, last)
+    ends = np.searchsorted(ranked, ranked[true], "left"), np.searchsorted(ranked, ranked[true], "right")
+    cuts = np.unique(np.concatenate([[0], *ends]))  # sums are needed only up to where the ties of true rows end
+    at = [np.searchsorted(cuts, end) for end in ends]
+    among = [np.searchsorted(true, end) for end in ends]
 
-    def measure(counts: NDArray[np.float64]) -> NDArray[np.float64]:
-        every = counts[:, order]
-        ours = every[:, true]
-        all_below, ours_below = _cumulated(every), _cumulated(ours)
-        twice = all_below[:, first] + all_below[:, last] - ours_below[:, among[0]] - ours_below[:, among[1]]
-        trues = ours_below[:, -1]
+    def measure(counts: NDArray[np.float32]) -> NDArray[np.float64]:
+        every = counts[order]
+        ours = every[true]
+        all_below = _below(np.add.reduceat(every, cuts[cuts < len(order)], axis=0))
+        ours_below = _below(ours)
+        twice = all_below[at[0]] + all_below[at[1]] - ours_below[among[0]] - ours_below[among[1]]
+        trues = ours_below[-1].astype(np.float64)
         with np.errstate(invalid="ignore"):
-            return (ours * twice).sum(axis=1) / (2 * trues * (all_below[:, -1] - trues))
+            return np.einsum("ib,ib->b", ours, twice, dtype=np.float64) / (2 * trues * (len(order) - trues))
 
     return measure
 
 
-def _cumulated(counts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sums of the first 0, 1, ... columns."""
-    sums = np.zeros((len(counts), counts.shape[1] + 1))
-    np.cumsum(counts, axis=1, out=sums[:, 1:])
-    return sums
+def _below(counts: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Sums of the first 0, 1, ... rows."""
+    return np.concatenate([np.zeros((1, counts.shape[1]), counts.dtype), np.cumsum(counts, axis=0)])
 
 
 USUAL: dict[Task, Objective] = {
