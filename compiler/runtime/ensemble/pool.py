@@ -75,17 +75,22 @@ class Pool:
         """The probability that each member gives to the right class, (N, M). Of `multiclass` and `binary`."""
         if self.known_truth is not None:
             return self.known_truth
-        every = np.arange(len(self))
-        return np.stack([self.member(m)[every, self.labels] for m in range(self.size)], axis=1)
+        index = np.arange(len(self)) if self.index is None else self.index
+        return np.stack([one[index, self.labels] for one in self.said]).T  # a member's in one piece
+
+    @property
+    def _truth(self) -> NDArray[np.float32] | None:
+        """`truth`, where it is known by now."""
+        return self.__dict__.get("truth", self.known_truth)
 
     def take(self, rows: NDArray[np.int64]) -> Pool:
         """The pool of some rows, given by their positions."""
         index = rows if self.index is None else self.index[rows]
-        truth = None if self.known_truth is None else self.known_truth[rows]
+        truth = None if self._truth is None else self._truth.T[:, rows].T
         return replace(self, labels=self.labels[rows], rows=self.rows[rows], index=index, known_truth=truth)
 
     def only(self, members: Sequence[int]) -> Pool:
         """The pool of some members, given by their positions."""
-        truth = None if self.known_truth is None else self.known_truth[:, list(members)]
+        truth = None if self._truth is None else self._truth[:, list(members)]
         names = tuple(self.names[m] for m in members)
         return replace(self, names=names, said=tuple(self.said[m] for m in members), known_truth=truth)

@@ -39,7 +39,7 @@ class Problem:
         return np.array([self._mean(pool.member(m)) for m in range(pool.size)])
 
     @cached_property
-    def likelihoods(self) -> NDArray[np.float32] | None:
+    def likelihoods(self) -> NDArray[np.floating] | None:
         """What each member gives to what was the case, (R, M): the right class, or the right side of each label.
 
         The log-loss of a blend of probabilities is -mean(log(likelihoods @ weights)). None where the cost does not
@@ -50,9 +50,8 @@ class Problem:
             return None
         if pool.task != "multilabel":
             return pool.truth
-        return np.stack(
-            [np.where(pool.labels > 0, one, 1 - one).ravel() for one in map(pool.member, range(pool.size))], axis=1
-        )
+        sides = (pool.member(m).astype(np.float64) for m in range(pool.size))  # in float32, 1 - p would be rounded
+        return np.stack([np.where(pool.labels > 0, one, 1 - one).ravel() for one in sides]).T
 
     def blend(self, weights: Values) -> Weighted:
         """The blend that has these weights."""
@@ -70,7 +69,9 @@ class Problem:
     def mean_cost(self, weights: Values) -> float:
         """`cost`, for RMSE before the root is taken: a mean over rows where there is one."""
         if self.likelihoods is not None:
-            return float(-_log(self.likelihoods @ np.asarray(weights, dtype=np.float64)).mean())
+            weights = np.asarray(weights, dtype=np.float64)
+            used = np.flatnonzero(weights)
+            return float(-_log(self.likelihoods[:, used] @ weights[used]).mean())
         return self._mean(self.said(self.blend(weights)))
 
     def penalised(self, weights: Values) -> float:
@@ -113,7 +114,8 @@ class Solution:
     Attributes:
         blend: what it comes to.
         cost: the objective on the problem's own rows; smaller is better.
-        gap: how far `cost` may be above the optimum at most, where there is a proof of it; else None.
+        gap: how far what was minimised (`cost`, or a penalty with it) may be above its optimum at most, where there is
+            a proof of it; else None.
         iterations: of the method, whatever it counts.
         picked: for `greedy`, the members in the order in which they were taken.
     """

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from abc import abstractmethod
 
+from compiler.runtime.ensemble.blends import Pooling
+from compiler.runtime.ensemble.objectives import Objective
 from compiler.runtime.ensemble.problem import Problem, Solution
+from compiler.runtime.training.losses import Task
 from compiler.runtime.training.named import Named
 
 
 class Weighting(Named, family="weighting method"):
     """Abstract: how the members' weights are found."""
+
+    def refusal(self, task: Task, objective: Objective, pooling: Pooling) -> str | None:
+        """Why it finds no weights for these, in a sentence for the user; None where it does."""
+        return None
 
     @abstractmethod
     def weigh(self, problem: Problem) -> Solution:

@@ -1,0 +1,118 @@
+"""Optimal weights against SciPy's SLSQP, and their certificates against whatever weights there are."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from threadpoolctl import threadpool_limits
+
+from compiler.runtime.ensemble.methods import Optimal
+from compiler.runtime.ensemble.objectives import LogLoss
+from compiler.runtime.ensemble.pool import Pool
+from compiler.runtime.ensemble.problem import Problem
+from compiler.runtime.ensemble.solvers.likelihood import likeliest
+
+Array = NDArray[Any]
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """BLAS's threads spin while they wait: beside other processes small problems would take 20 times as long."""
+    with threadpool_limits(1, "blas"):
+        yield
+
+
+def slsqp(cost: Any, slope: Any, size: int) -> Array:
+    """SciPy's optimum over the simplex."""
+    whole = {"type": "eq", "fun": lambda w: w.sum() - 1, "jac": lambda w: np.ones(size)}
+    options = {"ftol": 1e-13, "maxiter": 1000}
+    start = np.full(size, 1 / size)
+    found = minimize(cost, start, jac=slope, method="SLSQP", bounds=[(0, 1)] * size, constraints=whole, options=options)
+    weights = np.clip(found.x, 0, None)
+    return weights / weights.sum()
+
+
+def likeliest_by_slsqp(truth: Array) -> Array:
+    def slope(w: Array) -> Array:
+        return -(truth / (truth @ w)[:, None]).mean(axis=0)
+
+    return slsqp(lambda w: -np.log(truth @ w).mean(), slope, truth.shape[1])
+
+
+def members(seed: int) -> tuple[Array, Array]:
+    """Probabilities (M, N, C) of members that learnt the same, each with its own errors and its own confidence."""
+    drawn = np.random.default_rng(seed)
+    size, rows, classes = int(drawn.integers(2, 65)), int(drawn.choice([2, 5, 30, 300])), int(drawn.integers(2, 6))
+    labels = drawn.integers(0, classes, rows)
+    signal = 2.0 * (labels[:, None] == np.arange(classes)) + drawn.normal(size=(rows, classes))
+    logits = signal + drawn.normal(size=(size, rows, classes)) * drawn.uniform(0.3, 2, (size, 1, 1))
+    logits *= drawn.uniform(0.3, 3, (size, 1, 1))
+    said = np.exp(logits - logits.max(axis=2, keepdims=True))
+    return said / said.sum(axis=2, keepdims=True), labels
+
+
+def spoilt(said: Array, labels: Array, how: int) -> Array:
+    """What real pools have: duplicates, a useless member, a perfect one, members that are sure and wrong."""
+    said = said.copy()
+    match how:
+        case 1:
+            said[-1] = said[0]
+        case 2:
+            said[0] = said.shape[2] ** -1.0
+        case 3:
+            said[0] = np.eye(said.shape[2])[labels]
+        case 4:
+            said[0] = np.eye(said.shape[2])[(labels + 1) % said.shape[2]]
+        case 5:
+            said[:, 0] = np.eye(said.shape[2])[(labels[0] + 1) % said.shape[2]]  # all of them, in one row
+        case _:
+            pass
+    return said
+
+
+def pool_of(said: Array, labels: Array, task: Any) -> Pool:
+    names = tuple(str(k) for k in range(len(said)))
+    columns = tuple(str(k) for k in range(said.shape[2]))
+    return Pool(task, columns, names, tuple(said.astype(np.float32)), labels, np.arange(said.shape[1]))
+
+
+@pytest.mark.parametrize("block", range(4))
+def test_log_loss_is_slsqps_in_200_problems(block: int) -> None:
+    for seed in range(50 * block, 50 * block + 50):
+        said, labels = members(seed)
+        problem = Problem(pool_of(spoilt(said, labels, seed % 6), labels, "multiclass"), LogLoss())
+        solution = Optimal().weigh(problem)
+        truth = np.maximum(problem.pool.truth.astype(np.float64), 1e-15)
+        weights = likeliest_by_slsqp(truth)
+        reference = LogLoss().value(problem.said(problem.blend(weights)), labels, "multiclass")
+        assert solution.weights is not None and solution.gap is not None
+        assert solution.weights.min() >= 0 and solution.weights.sum() == pytest.approx(1, abs=1e-12)
+        assert solution.cost == pytest.approx(reference, abs=1e-6), seed
+        assert solution.gap <= 1e-8, seed
+        assert solution.cost - reference <= solution.gap, seed
+        assert solution.cost == pytest.approx(LogLoss().value(problem.said(solution.blend), labels, "multiclass"))
+
+
+@given(st.integers(0, 10**6), st.integers(0, 5), st.floats(-8, 1), st.booleans())
+def test_no_weights_are_below_the_bound(seed: int, how: int, digits: float, with_linear: bool) -> None:
+    said, labels = members(seed)
+    truth = spoilt(said, labels, how)[:, np.arange(len(labels)), labels].T
+    size, drawn = truth.shape[1], np.random.default_rng(seed)
+    linear = drawn.normal(size=size) * 0.1 if with_linear else np.zeros(size)
+    scale = 1.5 if with_linear else 1.0
+    truth = np.maximum(truth, 1e-15)
+
+    def value(w: Array) -> Any:
+        return linear @ w - scale * np.log(truth @ w).mean(axis=0)
+
+    found = likeliest(truth, linear if with_linear else None, scale, tolerance=10**digits)
+    best = likeliest(truth, linear if with_linear else None, scale)
+    assert value(found.weights) - found.bound <= 10**digits
+    others = [found.weights, best.weights, *np.eye(size), *drawn.dirichlet(np.full(size, 0.3), 20)]
+    assert min(value(w) for w in others) >= found.bound
+    assert value(best.weights) <= min(value(w) for w in others) + 1e-8
