@@ -1,4 +1,4 @@
-"""The commands: `python -m compiler check|show|emit|schema|import|export|report ...`; `lamina` where it is installed.
+"""The commands: `python -m compiler check|show|emit|schema|import|export|runs|report ...`; `lamina` where installed.
 
 A command is a function of its arguments that gives the text to print, in a file here whose `add` registers it. None of
 them imports TensorFlow or Keras, but for `export`, `train`, and `import` of keras.applications or weights.
@@ -10,7 +10,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from compiler.commands import imports, looks, saved, sweeps
+from compiler.commands import imports, looks, runs, saved, sweeps
 from compiler.commands.text import write
 from compiler.runtime.cli import reporting_faults
 
@@ -43,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     looks.add(commands)
     imports.add(commands)
     saved.add(commands)
+    runs.add(commands)
     sweeps.add(commands)
     commands.add_parser("train", help="train.py", add_help=False)
     return parser

@@ -6,14 +6,14 @@ import argparse
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from compiler.commands.plugins import plugins_of
 from compiler.commands.text import Commands, Report, add_passes, as_json
-from compiler.estimators import EstimatorSpec
-from compiler.ir import CheckedGraph, graph_text
-from compiler.runtime.plan import Plan, plan
-from compiler.spec.compose import CONFIG_NAME, compose
-from compiler.spec.overrides import for_hydra
+
+if TYPE_CHECKING:
+    from compiler.ir import CheckedGraph
+    from compiler.runtime.plan import Plan
 
 
 def add(commands: Commands) -> None:
@@ -30,7 +30,7 @@ def add(commands: Commands) -> None:
     schema.add_argument("--config-name", help="your own top config: the layers of its plugins are in the schema too")
     for command in (check, show, emit):
         command.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="Hydra overrides, e.g. model=mlp")
-        command.add_argument("--config-name", default=CONFIG_NAME, help="the top config (default: config)")
+        command.add_argument("--config-name", help="the top config (default: config)")
         add_passes(command, None)
         command.add_argument("--json", action="store_true", help="for programs: results and faults as JSON")
     for command in (check, show, emit, schema):
@@ -40,7 +40,12 @@ def add(commands: Commands) -> None:
 
 def _planned(args: argparse.Namespace, report: Report, *, together: bool = False) -> Plan:
     """The configuration of a command line, without a fault; its warnings are printed where text is."""
-    job = plan(compose(for_hydra(args.overrides), args.config_dir, args.config_name), together=together)
+    from compiler.runtime.plan import plan
+    from compiler.spec.compose import CONFIG_NAME, compose
+    from compiler.spec.overrides import for_hydra
+
+    name = args.config_name or CONFIG_NAME
+    job = plan(compose(for_hydra(args.overrides), args.config_dir, name), together=together)
     if not args.json:
         report(job.warnings)
     if not args.passes:
@@ -51,6 +56,8 @@ def _planned(args: argparse.Namespace, report: Report, *, together: bool = False
 
 
 def _check(args: argparse.Namespace, report: Report) -> str:
+    from compiler.estimators import EstimatorSpec
+
     job = _planned(args, report, together=True)
     if isinstance(job.model, EstimatorSpec):
         about = {"name": job.name, **job.model.canonical(), "hash": job.model.hash, "faults": _warnings(job)}
@@ -67,6 +74,8 @@ def _emit(args: argparse.Namespace, report: Report) -> str:
 
 
 def _show(args: argparse.Namespace, report: Report) -> str:
+    from compiler.estimators import EstimatorSpec
+
     job = _planned(args, report)
     if isinstance(job.model, EstimatorSpec):
         return as_json({"name": job.name, **job.model.canonical()}) if args.json else job.model_yaml
@@ -87,6 +96,8 @@ def _show(args: argparse.Namespace, report: Report) -> str:
 
 
 def _ir(job: Plan) -> str:
+    from compiler.ir import graph_text
+
     return graph_text(job.graph)
 
 

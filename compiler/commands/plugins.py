@@ -6,7 +6,6 @@ import argparse
 from pathlib import Path
 
 from compiler.errors import Diagnostics
-from compiler.spec.compose import CONFIG_NAME, compose, load_plugins
 
 
 def add_config(command: argparse.ArgumentParser) -> None:
@@ -18,6 +17,8 @@ def add_config(command: argparse.ArgumentParser) -> None:
 def plugins_of(args: argparse.Namespace) -> None:
     """Import the plugins of the user's own configuration, if the command line names one."""
     if args.config_dir or args.config_name:
+        from compiler.spec.compose import CONFIG_NAME, compose, load_plugins
+
         diagnostics = Diagnostics()
         load_plugins(compose((), args.config_dir, args.config_name or CONFIG_NAME), diagnostics)
         diagnostics.raise_errors()

@@ -48,8 +48,8 @@ def pairs(
         ConfigError: E007, a word is no setting of the command, or one that it needs is missing.
     """
     keys = {**needed, **(optional or {})}
-    usage = " ".join(f"{key}={value}" for key, value in needed.items())
-    usage += "".join(f" [{key}={value}]" for key, value in (optional or {}).items())
+    shown = [f"{key}={value}" for key, value in needed.items()]
+    usage = " ".join([*shown, *(f"[{key}={value}]" for key, value in (optional or {}).items())])
     given: dict[str, str] = {}
     for word in words:
         key, equals, value = word.partition("=")

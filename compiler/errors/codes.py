@@ -128,6 +128,7 @@ CODES: dict[str, str] = {
     "E830": "launcher that does not go with the sweeper",
     "E840": "cluster that does not carry the sweep",
     "E841": "resources of a trial's job",
+    "E850": "choice by the test split",
     # files from elsewhere
     "E901": "file from elsewhere that cannot be read",
     "E902": "content that is refused",

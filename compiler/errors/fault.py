@@ -37,6 +37,18 @@ class Place:
         """Whether the value stands on the command line."""
         return self.source.kind == "override"
 
+    def part(self, text: str, offset: int, width: int | None = None) -> Place:
+        """The span of a part of `text`, the value that stands here; where that is quoted, all of it.
+
+        Args:
+            offset: where the part begins in the text.
+            width: None for all that follows.
+        """
+        if self.width != len(text):
+            return self
+        rest = len(text) - offset
+        return replace(self, column=self.column + offset, width=max(1, min(width or rest, rest)))
+
 
 @dataclass(frozen=True, slots=True)
 class Note:

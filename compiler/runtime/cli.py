@@ -13,7 +13,6 @@ from typing import Literal
 from compiler.errors import ConfigError, Fault, as_json, render
 from compiler.runtime.memory import enough_memory
 from compiler.runtime.signals import Interrupted
-from compiler.spec.compose import CONFIG_NAME
 
 USER_ERROR = 2
 """Exit status of a user's mistake, and of every fault that `STATUSES` does not name."""
@@ -95,6 +94,8 @@ def multirun(argv: Sequence[str]) -> Arguments | None:
 
 def _read(argv: Sequence[str]) -> tuple[Arguments, Literal["run", "multirun", "other"]]:
     from hydra._internal.utils import get_args_parser  # Hydra's command line has no public parser
+
+    from compiler.spec.compose import CONFIG_NAME
 
     args = get_args_parser().parse_args(list(argv))
     folder = Path(args.config_dir) if args.config_dir else None

@@ -108,7 +108,7 @@ def _leaf(leaf: Leaf, env: Environment, diagnostics: Diagnostics, trail: tuple[s
         raise Unevaluated from None
     except ExpressionError as error:
         notes = (*leaf.notes, *_values(origins, env)) if error.code == "E203" else leaf.notes
-        place = _part(leaf.place, text, error)
+        place = leaf.place.part(text, error.offset, error.width)
         diagnostics.report(error.code, error.message, place, hint=error.hint, trail=trail, notes=notes)
         raise Unevaluated from None
     overridden = next((place for _, place in origins if place.overridden), None)
@@ -120,14 +120,6 @@ def _leaf(leaf: Leaf, env: Environment, diagnostics: Diagnostics, trail: tuple[s
 def _values(origins: list[tuple[str, Place]], env: Environment) -> tuple[Note, ...]:
     """What an expression's first variables are, and where they got it."""
     return tuple(Note(f"{name} is {as_yaml(env.values[name])}", place) for name, place in origins[:2])
-
-
-def _part(place: Place, text: str, error: ExpressionError) -> Place:
-    """The part of an expression that is to blame, where the columns of `place` are those of `text`."""
-    if place.width != len(text):  # quoted, or an override
-        return place
-    rest = len(text) - error.offset
-    return replace(place, column=place.column + error.offset, width=max(1, min(error.width or rest, rest)))
 
 
 def _noted(tree: Tree, notes: tuple[Note, ...]) -> Tree:

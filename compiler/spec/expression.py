@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, cast
 
 from compiler.errors import did_you_mean, shown
 
@@ -123,8 +123,11 @@ def is_expression(value: object) -> bool:
 
 
 @cache
-def parse(text: str) -> Expression:
+def parse(text: str, dotted: bool = False) -> Expression:
     """Parse an expression.
+
+    Args:
+        dotted: whether a variable's name may have dots, `val.accuracy`.
 
     Raises:
         ExpressionError: E201, with the offset of what is wrong.
@@ -148,8 +151,20 @@ def parse(text: str) -> Expression:
         raise ExpressionError("E201", f"bad expression: {error.msg}", offset, hint, width=1) from None
     except (ValueError, RecursionError, MemoryError):
         raise ExpressionError("E201", "bad expression: nested too deeply") from None
+    if dotted:
+        tree = cast(ast.expr, _Dotted().visit(tree))
     names = _check(tree, margin)
     return Expression(text, tree, names)
+
+
+class _Dotted(ast.NodeTransformer):
+    """Makes one name of names with dots between them."""
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        base = self.visit(node.value)
+        if not isinstance(base, ast.Name):
+            return ast.copy_location(ast.Attribute(base, node.attr, node.ctx), node)
+        return ast.copy_location(ast.Name(f"{base.id}.{node.attr}", node.ctx), node)
 
 
 def _check(tree: ast.expr, margin: int) -> tuple[str, ...]:

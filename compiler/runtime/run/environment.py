@@ -7,7 +7,6 @@ import platform
 import re
 import sys
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 PACKAGES = (
@@ -83,6 +82,8 @@ def _cpu() -> dict[str, object]:
 
 @cache
 def _version(name: str) -> str | None:
+    from importlib.metadata import PackageNotFoundError, version  # slower than all else here, and only writers need it
+
     try:
         return version(name)
     except PackageNotFoundError:

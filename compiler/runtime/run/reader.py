@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -131,7 +132,7 @@ def read_record(root: Path) -> dict[str, Any]:
     with reported(f"read '{path}'"), path.open("rb") as file:
         text = file.read(_MOST_BYTES + 1)
     try:
-        record: Any = json.loads(text, parse_constant=_no_constant) if len(text) <= _MOST_BYTES else None
+        record: Any = _DECODER.decode(text.decode("utf-8")) if len(text) <= _MOST_BYTES else None
     except (ValueError, RecursionError):
         record = None
     schema = cast(dict[str, Any], record).get("schema") if isinstance(record, dict) else None
@@ -145,6 +146,9 @@ def read_record(root: Path) -> dict[str, Any]:
 
 def _no_constant(name: str) -> float:
     raise ValueError(f"{name} is no JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_constant)
 
 
 def _is_record(record: Any) -> bool:
@@ -167,11 +171,17 @@ def _all_mappings(value: Any) -> bool:
 
 
 def _is_artefact(name: str, made: Mapping[str, Any]) -> bool:
+    return _is_inside(name) and type(made.get("sha256")) is str and type(made.get("bytes")) is int
+
+
+@lru_cache(10_000)
+def _is_inside(name: str) -> bool:
+    """Whether a name may be an artefact's: no path of a record leads out of its directory."""
     try:
-        artefact_name(name)  # no path of a record leads out of its directory
+        artefact_name(name)
     except ValueError:
         return False
-    return type(made.get("sha256")) is str and type(made.get("bytes")) is int
+    return True
 
 
 def _verify(root: Path, name: str, artefact: Artefact, content: bool = True) -> None:
