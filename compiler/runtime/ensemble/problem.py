@@ -36,7 +36,7 @@ class Problem:
         pool = self.pool
         if self.likelihoods is not None:
             return np.array([-_log(one).mean() for one in self.likelihoods.T])
-        return np.array([self._mean(pool.member(m)) for m in range(pool.size)])
+        return np.array([self.mean_of(pool.member(m)) for m in range(pool.size)])
 
     @cached_property
     def likelihoods(self) -> NDArray[np.floating] | None:
@@ -72,7 +72,7 @@ class Problem:
             weights = np.asarray(weights, dtype=np.float64)
             used = np.flatnonzero(weights)
             return float(-_log(self.likelihoods[:, used] @ weights[used]).mean())
-        return self._mean(self.said(self.blend(weights)))
+        return self.mean_of(self.said(self.blend(weights)))
 
     def penalised(self, weights: Values) -> float:
         """What is minimised: `mean_cost` less `diversity` times the ambiguity of the members around the blend.
@@ -88,7 +88,8 @@ class Problem:
         blend = self.blend(weights)
         return Solution(blend, self.cost(blend.weights), iterations=iterations, picked=picked)
 
-    def _mean(self, said: NDArray[Any]) -> float:
+    def mean_of(self, said: NDArray[Any]) -> float:
+        """`mean_cost` of predictions, (N, C)."""
         by_row = self.objective.by_row(said, self.pool.labels, self.pool.task)
         if by_row is None:
             return self.objective.cost(said, self.pool.labels, self.pool.task)
