@@ -12,10 +12,11 @@ from scipy.optimize import minimize
 from threadpoolctl import threadpool_limits
 
 from compiler.runtime.ensemble.methods import Optimal
-from compiler.runtime.ensemble.objectives import LogLoss
+from compiler.runtime.ensemble.objectives import AUC, MAE, RMSE, Accuracy, Brier, LogLoss, MacroF1, Objective
 from compiler.runtime.ensemble.pool import Pool
 from compiler.runtime.ensemble.problem import Problem
 from compiler.runtime.ensemble.solvers.likelihood import likeliest
+from compiler.runtime.training.losses import Task
 
 Array = NDArray[Any]
 
@@ -116,3 +117,77 @@ def test_no_weights_are_below_the_bound(seed: int, how: int, digits: float, with
     others = [found.weights, best.weights, *np.eye(size), *drawn.dirichlet(np.full(size, 0.3), 20)]
     assert min(value(w) for w in others) >= found.bound
     assert value(best.weights) <= min(value(w) for w in others) + 1e-8
+
+
+def values(seed: int, task: str) -> tuple[Array, Array]:
+    """What members say (M, N, K) of labels, or of several targets, which one member knows and another has not seen."""
+    drawn = np.random.default_rng(seed)
+    size, rows, width = int(drawn.integers(2, 20)), int(drawn.choice([2, 30, 200])), int(drawn.integers(1, 4))
+    due = drawn.normal(size=(rows, width))
+    said = due + drawn.normal(size=(rows, width)) / 2 + drawn.normal(size=(size, rows, width))
+    said *= drawn.uniform(0.5, 1.5, (size, 1, 1))
+    if task == "multilabel":
+        said, due = 1 / (1 + np.exp(-said)), (due > 0).astype(np.int64)
+    match seed % 4:
+        case 1:
+            said[-1] = said[0]
+        case 2:
+            said[0] = due
+        case 3:
+            said[0] = 0 if task == "multilabel" else 1e4
+        case _:
+            pass
+    return said, due
+
+
+@pytest.mark.parametrize("diversity", [0.0, 0.3])
+@pytest.mark.parametrize(
+    ("objective", "task"),
+    [
+        (Brier(), "multiclass"),
+        (Brier(), "binary"),
+        (Brier(), "multilabel"),
+        (LogLoss(), "multilabel"),
+        (RMSE(), "regression"),
+        (MAE(), "regression"),
+    ],
+)
+def test_other_objectives(objective: Objective, task: Task, diversity: float) -> None:
+    for seed in range(24):
+        said, labels = members(seed) if task in ("multiclass", "binary") else values(seed, task)
+        if task == "binary":
+            said, labels = said[:, :, :2] / said[:, :, :2].sum(axis=2, keepdims=True), labels % 2
+        if task in ("multiclass", "binary"):
+            said = spoilt(said, labels, seed % 6)
+        said = said[:20]
+        problem = Problem(pool_of(said, labels, task), objective, diversity=diversity)
+        solution = Optimal().weigh(problem)
+        assert solution.weights is not None and solution.gap is not None
+        drawn = np.random.default_rng(seed)
+        size = len(said)
+        others = [*np.eye(size), *drawn.dirichlet(np.full(size, 0.3), 50), searched(problem, solution.weights)]
+        least = min(map(problem.penalised, others))
+        reached = problem.penalised(solution.weights)
+        unit = max(1.0, problem.mean_cost(solution.weights))
+        assert reached <= least + 1e-8 * unit, seed
+        assert solution.gap <= 1e-8 * unit, seed
+        if not diversity:
+            assert solution.cost - objective.of_mean(max(least, 0.0)) <= solution.gap, seed
+            assert solution.cost == pytest.approx(objective.cost(problem.said(solution.blend), labels, task), abs=1e-9)
+
+
+def searched(problem: Problem, start: Array) -> Array:
+    """What SLSQP, which is given values alone, makes of weights that are near to `start`."""
+    size = len(start)
+    begin = 0.9 * start + 0.1 / size
+    whole = {"type": "eq", "fun": lambda w: w.sum() - 1}
+    found = minimize(problem.penalised, begin, method="SLSQP", bounds=[(0, 1)] * size, constraints=whole)
+    weights = np.clip(found.x, 0, None)
+    return weights / weights.sum()
+
+
+@pytest.mark.parametrize("objective", [Accuracy(), MacroF1(), AUC()])
+def test_what_is_not_convex_has_no_proof(objective: Objective) -> None:
+    assert "cannot be proved: it is not convex" in str(Optimal().refusal("binary", objective, "probability"))
+    assert Optimal().refusal("binary", LogLoss(), "probability") is None
+    assert "logits are pooled" in str(Optimal().refusal("binary", Brier(), "logit"))

@@ -4,34 +4,46 @@ from __future__ import annotations
 
 from compiler.runtime.ensemble.blends import Pooling
 from compiler.runtime.ensemble.methods.base import Weighting
-from compiler.runtime.ensemble.objectives import LogLoss, Objective
+from compiler.runtime.ensemble.objectives import MAE, RMSE, Brier, LogLoss, Objective
 from compiler.runtime.ensemble.problem import Problem, Solution
 from compiler.runtime.ensemble.solvers.bounded import Bounded
 from compiler.runtime.training.losses import Task
 
 
 class Optimal(Weighting):
-    """Weights that no others are better than on the rows that they are fitted to, up to `Solution.gap`.
+    """Weights of the simplex than which no others are better on the rows that they are fitted to, up to `gap`.
 
-    log_loss: a convex problem in both spaces of pooling. accuracy, macro_f1 and auc have no such weights: they jump.
+    The log-loss, Brier's score and the squared error are convex in the weights, the absolute error is a linear program.
+    Accuracy, F1 and AUC are none of these: whoever wants them takes a method that searches.
     """
 
     def refusal(self, task: Task, objective: Objective, pooling: Pooling) -> str | None:
         name = type(objective).__name__
-        if not isinstance(objective, LogLoss):
-            return f"'optimal' has no proof for {name}, which is not convex in the weights"
+        if not isinstance(objective, (LogLoss, Brier, RMSE, MAE)):
+            return f"the optimum of {name!r} cannot be proved: it is not convex in the weights"
+        if pooling == "logit":
+            return f"the optimum of {name!r} cannot be proved where logits are pooled"
         return None
 
     def weigh(self, problem: Problem) -> Solution:
-        found = self._found(problem)
-        blend = problem.blend(found.weights)
-        gap = problem.penalised(found.weights) - found.bound
-        return Solution(blend, problem.cost(found.weights), max(gap, 0.0), found.iterations)
+        found = _found(problem)
+        cost = problem.cost(found.weights)
+        bound = found.bound if problem.diversity else problem.objective.of_mean(max(found.bound, 0.0))
+        gap = (problem.penalised(found.weights) if problem.diversity else cost) - bound
+        return Solution(problem.blend(found.weights), cost, max(gap, 0.0), found.iterations)
 
-    def _found(self, problem: Problem) -> Bounded:
+
+def _found(problem: Problem) -> Bounded:
+    scale = 1 + problem.diversity
+    linear = -problem.diversity * problem.singles if problem.diversity else None
+    if problem.likelihoods is not None:
         from compiler.runtime.ensemble.solvers.likelihood import likeliest
 
-        scale = 1 + problem.diversity
-        linear = -problem.diversity * problem.singles if problem.diversity else None
-        assert problem.likelihoods is not None, "refused before"
         return likeliest(problem.likelihoods, linear, scale)
+    if isinstance(problem.objective, MAE):
+        from compiler.runtime.ensemble.solvers.absolute import least_absolute, wrong_by
+
+        return least_absolute(wrong_by(problem.pool), linear, scale)
+    from compiler.runtime.ensemble.solvers.quadratic import gram_of, least_squares
+
+    return least_squares(gram_of(problem.pool), linear, scale)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from compiler.runtime.ensemble.objectives import EPSILON
 from compiler.runtime.ensemble.solvers.bounded import TOLERANCE, Bounded
-from compiler.runtime.ensemble.solvers.simplex import nearest_in_hull
+from compiler.runtime.ensemble.solvers.simplex import least_of_model
 
 Values = NDArray[np.float64]
 
@@ -83,7 +83,9 @@ def _newton(part: Values, weights: Values, cost: Values, scale: float, enough: f
         slopes = scale * means - cost
         if float(slopes.max() - slopes @ weights) <= enough:
             return weights, mixed, step
-        goal = nearest_in_hull(_as_hull(scale * squares, scale * means, cost, weights))
+        # without a cost the model is the mean of (z - 2)^2 for the mixtures z of ratios, up to a constant
+        constant = None if cost.any() else 4 * scale
+        goal = least_of_model(scale * squares, -slopes, weights, constant)
         gain = float(slopes @ (goal - weights))  # what F would fall by, were it linear
         aim, length = goal @ part, 1.0
         while True:
@@ -98,22 +100,6 @@ def _newton(part: Values, weights: Values, cost: Values, scale: float, enough: f
         weights, mixed = (goal, aim) if length == 1.0 else (there, there @ part)
         value = now
     return weights, mixed, _STEPS
-
-
-def _as_hull(hessian: Values, means: Values, cost: Values, weights: Values) -> Values:
-    """The Gram matrix whose nearest point in the hull minimises F's quadratic model around `weights`.
-
-    The model is y' H y / 2 - b' y with b = H w - gradient = 2 means - cost. On the simplex it is half of
-    y' (H - b 1' - 1 b' + t 1 1') y for any t, and t = b' inverse(H) b leaves that matrix positive semidefinite.
-    """
-    if not cost.any():  # H - b 1' - 1 b' is the mean of (z - 2)(z - 2)' - 4, for the ratios z whose mean of zz' is H
-        target, t = 2 * means, 4 * float(means @ weights)
-    else:
-        ridge = 1e-10 * float(np.trace(hessian)) / len(hessian)
-        hessian = hessian + ridge * np.eye(len(hessian))
-        target = 2 * means - cost + ridge * weights
-        t = float(target @ np.linalg.solve(hessian, target))
-    return hessian - target[:, None] - target[None, :] + t
 
 
 def _mixed(columns: NDArray[np.floating], weights: Values) -> Values:
