@@ -105,11 +105,15 @@ def _export(args: argparse.Namespace, report: Report) -> str:
     plugins_of(args)
     run = read_run(Path(given["run"]), verify=False)
     path = target(form, str(run.record.get("name") or "model"), args.path)
-    graph = frozen_graph(run)
+    ensemble = run.record.get("kind") == "ensemble"
+    graph = None if ensemble else frozen_graph(run)
     with quiet():
-        from compiler.runtime.serving.export import export
+        from compiler.runtime.serving.export import export, export_fused
 
-        done = export(run, graph, args.passes, given["to"], path, rows)
+        if graph is None:
+            done = export_fused(run, args.passes, given["to"], path, rows)
+        else:
+            done = export(run, graph, args.passes, given["to"], path, rows)
     if args.json:
         return as_json({**asdict(done), "path": str(path)})
     return (

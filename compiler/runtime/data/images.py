@@ -83,14 +83,15 @@ def resized(x: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32
     for axis, length in zip((1, 2), size, strict=True):
         if x.shape[axis] == length:
             continue
-        lower, upper, weight = _neighbours(x.shape[axis], length)
+        lower, upper, weight = neighbours(x.shape[axis], length)
         weight = weight.reshape([-1 if i == axis else 1 for i in range(x.ndim)])
         mixed = np.take(x, lower, axis) * (1 - weight) + np.take(x, upper, axis) * weight
         x = mixed.astype(np.float32, copy=False)
     return x
 
 
-def _neighbours(old: int, new: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+def neighbours(old: int, new: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+    """For each new place along an axis, the old ones on both sides, and the share of the upper one."""
     at = np.clip((np.arange(new) + 0.5) * old / new - 0.5, 0, old - 1)
     lower = np.floor(at).astype(np.int64)
     return lower, np.minimum(lower + 1, old - 1), (at - lower).astype(np.float32)

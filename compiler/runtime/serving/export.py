@@ -26,9 +26,11 @@ from compiler.runtime.quiet import quiet
 from compiler.runtime.run import TEMPORARY, Run
 from compiler.runtime.run.files import refused, reported
 from compiler.runtime.serving import keras_file, onnx, saved_model, tflite
+from compiler.runtime.serving.ensemble import opened
+from compiler.runtime.serving.fused import fuse
 from compiler.runtime.serving.network import network_of
-from compiler.runtime.serving.sample import Sample, sample
-from compiler.runtime.serving.signature import Ask, asking, signature_of
+from compiler.runtime.serving.sample import BATCH, ROWS, Sample, sample
+from compiler.runtime.serving.signature import Ask, Signature, asking, signature_of
 from compiler.targets.keras import build, first_line
 from compiler.targets.keras_arrays import set_weights, weights_of
 
@@ -95,26 +97,54 @@ def export(
     set_weights(model, arrays)
     asked, signature = sample(run, graph, rows), signature_of(found)
     wanted = _outputs(asking(own, signature_of(graph)), own, asked)
-    compared = _Compared(run, wanted, asked)
+    compared = _Compared(str(run.root), wanted, asked)
     compared.require(
         "the passes change what the model", _outputs(asking(model, signature), model, asked), "--passes none"
     )
+    difference, largest = _written(form, model, signature, compared, path)
+    return Exported(path, (graph.layers, found.layers), difference, largest, asked.origin)
+
+
+def export_fused(run: Run, passes: Mapping[str, Pass], form: str, path: Path, rows: int | None = None) -> Exported:
+    """Write an ensemble of networks as one model, held against what its members say when each is asked by itself.
+
+    Args:
+        run: of the kind `ensemble`.
+        passes, form, path, rows: as `export` has them.
+
+    Raises:
+        ConfigError: as `export` does; E809 too where a member is no network, or takes other rows than the others.
+    """
+    fused = fuse(opened(run), passes, form, float32=form in IN_FLOAT32)
+    found = fused.entering.rows(rows or ROWS)
+    count = len(next(iter(found.values()))) if found else rows or BATCH
+    given = found or fused.entering.random(count)
+    origin = f"{count:,} rows of the run's data" if found else f"{count:,} random rows"
+    asked = Sample(tuple(given.values()), origin, BATCH, fixed=False)
+    wanted = [fused.separately(given).astype("float64")]
+    compared = _Compared(str(run.root), wanted, asked)
+    fused_says = _outputs(asking(fused.model, fused.signature), fused.model, asked)
+    compared.require("being one model changes what the ensemble", fused_says, "--passes none")
+    difference, largest = _written(form, fused.model, fused.signature, compared, path)
+    return Exported(path, fused.layers, difference, largest, origin)
+
+
+def _written(form: str, model: Any, signature: Signature, compared: _Compared, path: Path) -> tuple[float, float]:
+    """Write a model; how much what was written differs, and the largest value of that output."""
     written = MODULES[form]
     with _placed(path) as aside:
         with _expressed(form):
             written.write(model, signature, aside)
         with _expressed(form, reading=True):
-            ask = written.read(aside, signature)
-            said = _outputs(ask, model, asked)
-        difference, largest = compared.require(f"to={form} changes what the model", said, None)
-    return Exported(path, (graph.layers, found.layers), difference, largest, asked.origin)
+            said = _outputs(written.read(aside, signature), model, compared.asked)
+        return compared.require(f"to={form} changes what the model", said, None)
 
 
 @dataclass(frozen=True, slots=True)
 class _Compared:
-    """What the run's own model says, to hold another against."""
+    """What the model of the run in `root` itself says, to hold another against."""
 
-    run: Run
+    root: str
     wanted: Outputs
     asked: Sample
 
@@ -126,7 +156,7 @@ class _Compared:
         if difference <= TOLERANCE * max(1.0, largest):
             return difference, largest
         message = (
-            f"{what} of '{self.run.root}' says: by up to {difference:.2g} on {self.asked.origin}, where the largest "
+            f"{what} of '{self.root}' says: by up to {difference:.2g} on {self.asked.origin}, where the largest "
             f"output is {largest:.2g}"
         )
         raise refused(message, instead and f"{instead} exports it as it is")

@@ -47,13 +47,14 @@ class Network:
     Args:
         run: of the kind `keras`.
         batch_size: rows at a time; those of the training by default, which are known to fit in memory.
+        graph: the run's own, where it is known already, in whatever precision.
 
     Raises:
         ConfigError: E803, the run holds no Keras model, or one that does not compile to what was trained.
     """
 
-    def __init__(self, run: Run, batch_size: int | None = None) -> None:
-        self.graph = frozen_graph(run)
+    def __init__(self, run: Run, batch_size: int | None = None, graph: CheckedGraph | None = None) -> None:
+        self.graph = graph or frozen_graph(run)
         self.train = settings_of(run)
         self.batch_size = batch_size or self.train.batch_size
         self.objective = objective(head_of(self.graph), self.train.loss, cast(Task, run.record["task"]))

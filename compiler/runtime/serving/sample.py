@@ -12,14 +12,16 @@ from numpy.typing import NDArray
 from compiler.errors import ConfigError, Diagnostics, Place, Source
 from compiler.ir import CheckedGraph, CheckedNode
 from compiler.runtime.data.load import load
-from compiler.runtime.data.source import read_data
+from compiler.runtime.data.source import DataSettings, read_data
 from compiler.runtime.run import Run
 from compiler.spec.located import Map, located
 
 ROWS = 256
 """How many rows a sample has where nothing else is asked for."""
 
-_BATCH = 32
+BATCH = 32
+"""How many rows a model takes at a time, unless it fixes that."""
+
 _UNKNOWN = 32  # the size of a dimension that the model leaves open
 
 
@@ -51,7 +53,7 @@ def sample(run: Run, graph: CheckedGraph, wanted: int | None = None) -> Sample:
     """
     most = wanted or ROWS
     fixed = [node.node.args["batch_size"] for node in graph.inputs if node.node.args.get("batch_size")]
-    batch_size = cast(int, fixed[0]) if fixed else _BATCH
+    batch_size = cast(int, fixed[0]) if fixed else BATCH
     names = [node.name for node in graph.inputs]
     most = max(most - most % batch_size, batch_size) if fixed else most
     found = _of_data(run, most)
@@ -61,21 +63,27 @@ def sample(run: Run, graph: CheckedGraph, wanted: int | None = None) -> Sample:
         if count and (set(found) == {""} or set(found) == set(names)):
             inputs = tuple(found.get(name, found.get(""))[:count] for name in names)  # pyright: ignore[reportOptionalSubscript]  # the sets say so
             return Sample(inputs, f"{count:,} rows of the run's data", batch_size, bool(fixed))
-    count = max(batch_size, (wanted or _BATCH) // batch_size * batch_size) if fixed else wanted or _BATCH
+    count = max(batch_size, (wanted or BATCH) // batch_size * batch_size) if fixed else wanted or BATCH
     random = np.random.default_rng(0)
     drawn = tuple(_random(node, graph, count, random) for node in graph.inputs)
     return Sample(drawn, f"{count:,} random rows", batch_size, bool(fixed))
 
 
 def _of_data(run: Run, most: int) -> dict[str, NDArray[Any]] | None:
-    """At most so many rows of the inputs by name, "" where there is one; None where the data are not what they were."""
-    section = located(run.section("data"), Place(Source("run.json", ""), 1, 1))
+    """`rows_of_data` of the run's data."""
+    section = cast(Map, located(run.section("data"), Place(Source("run.json", ""), 1, 1)))
     diagnostics = Diagnostics()
-    settings = read_data(cast(Map, section), diagnostics)
-    if settings is None or diagnostics.has_errors:
-        return None
+    settings = read_data(section, diagnostics)
+    return None if settings is None or diagnostics.has_errors else rows_of_data(settings, section, most)
+
+
+def rows_of_data(settings: DataSettings, section: Map, most: int) -> dict[str, NDArray[Any]] | None:
+    """At most so many rows of the inputs by name, "" where there is one; None where the data are not what they were.
+
+    They are those of the test split, then of the others where that has fewer.
+    """
     try:
-        data = load(settings, cast(Map, section))
+        data = load(settings, section)
     except ConfigError:
         return None
     taken, left = list[dict[str, NDArray[Any]]](), most
