@@ -1,14 +1,13 @@
-"""The figures of a sweep's page, as Plotly has them. Text of users is escaped: Plotly reads tags in it."""
+"""The figures of a sweep's page."""
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import combinations, islice
 from typing import Any
 
+from compiler.runtime.page.figures import COLOURS, SCALE, Figure, plotted, room, text
 from compiler.runtime.sweep.importances import Importances
 from compiler.runtime.sweep.objectives import Objective
 from compiler.runtime.sweep.report.axes import Axis, axes_of
@@ -27,42 +26,6 @@ _PAIRS = 6
 
 CURVES = 300
 """Learning curves that are drawn at most."""
-
-# Of about equal weight on white and on near-black.
-COLOURS = {
-    "complete": "#3f7fe0",
-    "pruned": "#cf8a1d",
-    "failed": "#d9534f",
-    "infeasible": "#9b6dd7",
-    "running": "#1fa3a3",
-    "best": "#1f9d55",
-    "rest": "#8b95a5",
-}
-_SCALE = [[0.0, "#c3cedc"], [0.5, "#3f7fe0"], [1.0, "#0b2a6b"]]
-"""From what matters less to what matters more; on a dark page its script takes the colours of `page.css`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One figure of the page.
-
-    Attributes:
-        name: its id in the page.
-        group: the section that it stands in.
-        title: escaped by the page.
-        figure: data and layout for Plotly.
-        height: in pixels.
-        note: what the figure leaves out; empty where that is nothing.
-        wide: whether it takes a row of its own.
-    """
-
-    name: str
-    group: str
-    title: str
-    figure: Mapping[str, Any]
-    height: int = 380
-    note: str = ""
-    wide: bool = True
 
 
 def figures(
@@ -97,16 +60,6 @@ def figures(
             yield from _slices(standing, axes, i, objective)
 
 
-def text(value: object, most: int = 60) -> str:
-    """A user's text in a figure: short, and no markup.
-
-    >>> text("<b>" + 100 * "x", 8)
-    '&lt;b&gt;xxxx…'
-    """
-    plain = str(value)
-    return html.escape(plain if len(plain) <= most else plain[: most - 1] + "…", quote=False)
-
-
 def some(standing: Standing, trials: Sequence[TrialState], most: int) -> list[TrialState]:
     """At most `most` of the complete trials: the best half of that number, and every so many of the rest."""
     if len(trials) <= most:
@@ -131,21 +84,6 @@ def about(standing: Standing, trial: TrialState) -> str:
 
 def _short(value: object) -> object:
     return f"{value:.4g}" if isinstance(value, float) else value
-
-
-def _figure(traces: Sequence[Any], **layout: Any) -> Mapping[str, Any]:
-    """Checked by Plotly; colours of text and lines are the page's, which follow the reader's light or dark."""
-    import plotly.graph_objects as go
-
-    made = go.Figure(data=list(traces), layout={"template": "none", "margin": {"l": 64, "r": 16, "t": 8, "b": 44}})
-    made.update_layout(
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        hovermode="closest",
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        **layout,
-    )
-    return made.to_plotly_json()
 
 
 def _marks(standing: Standing, trials: Sequence[TrialState], x: Sequence[Any], y: Sequence[Any], **more: Any) -> Any:
@@ -177,8 +115,8 @@ def _history(standing: Standing, i: int, objective: Objective) -> Figure:
     x, y = _best_so_far(scored, i, objective)
     line = {"color": COLOURS["best"], "width": 2, "shape": "hv"}
     traces.append(go.Scatter(x=x, y=y, mode="lines", name="best so far", line=line, hoverinfo="skip"))
-    y_axis = {"title": {"text": text(objective.name)}, **_room(values)}
-    figure = _figure(traces, xaxis={"title": {"text": "trial"}, "tickformat": ",d"}, yaxis=y_axis)
+    y_axis = {"title": {"text": text(objective.name)}, **room(values)}
+    figure = plotted(traces, xaxis={"title": {"text": "trial"}, "tickformat": ",d"}, yaxis=y_axis)
     title = "Optimisation history" + (f": {objective.name}" if len(standing.objectives) > 1 else "")
     return Figure(f"history-{i}", "history", title, figure, note=_note(len(shown), len(scored)))
 
@@ -190,13 +128,6 @@ def _best_so_far(scored: Sequence[TrialState], i: int, objective: Objective) -> 
             x.append(trial.number)
             y.append(values_of(trial)[i])
     return [*x, scored[-1].number], [*y, y[-1]]
-
-
-def _room(values: Sequence[float]) -> dict[str, Any]:
-    """An axis for values: logarithmic where they span more than three powers of ten; thousands are written in short."""
-    low, high = min(values), max(values)
-    scale = {"type": "log", "dtick": 1} if low > 0 and high / low > 1000 else {}
-    return {**scale, "exponentformat": "SI" if high >= 1000 else "e", "automargin": True}
 
 
 def _fronts(standing: Standing) -> Iterator[Figure]:
@@ -218,10 +149,10 @@ def _fronts(standing: Standing) -> Iterator[Figure]:
         mark = {"size": 10, "color": COLOURS["best"], "symbol": "diamond"}
         traces.append(_marks(standing, ordered, x, y, name="Pareto front", marker=mark))
         every = [values_of(trial) for trial in standing.scored]
-        figure = _figure(
+        figure = plotted(
             traces,
-            xaxis={"title": {"text": _wished(one)}, **_room([values[i] for values in every])},
-            yaxis={"title": {"text": _wished(other)}, **_room([values[j] for values in every])},
+            xaxis={"title": {"text": _wished(one)}, **room([values[i] for values in every])},
+            yaxis={"title": {"text": _wished(other)}, **room([values[j] for values in every])},
         )
         note = _note(len(rest), len(standing.scored) - len(front), "others")
         title = "Pareto front" if count == 2 else f"Pareto front: {one.name} and {other.name}"
@@ -253,7 +184,7 @@ def _importances(weights: Importances) -> Figure:
         for i, (metric, shares) in enumerate(weights.by_objective.items())
     ]
     several = len(traces) > 1
-    figure = _figure(
+    figure = plotted(
         traces,
         xaxis={"title": {"text": "share"}, "rangemode": "tozero"},
         yaxis={"automargin": True, "ticksuffix": "  "},
@@ -312,10 +243,10 @@ def _curves(standing: Standing, curves: Sequence[Curve], step: str) -> Figure:
                 )
             )
     values = [value for curve in curves for value in curve.values]
-    figure = _figure(
+    figure = plotted(
         traces,
         xaxis={"title": {"text": step}, "rangemode": "tozero"},
-        yaxis={"title": {"text": text(standing.objectives[0].name)}, **_room(values)},
+        yaxis={"title": {"text": text(standing.objectives[0].name)}, **room(values)},
     )
     there = sum(trial.state in ("complete", "pruned", "failed", "running") for trial in standing.trials)
     note = ""
@@ -341,13 +272,13 @@ def _parallel(standing: Standing, axes: Sequence[Axis]) -> Figure:
     first = standing.objectives[0]
     line = {
         "color": [values_of(trial)[0] for trial in shown],
-        "colorscale": _SCALE,
+        "colorscale": SCALE,
         "reversescale": first.direction == "minimize",
         "showscale": True,
         "colorbar": {"thickness": 12, "outlinewidth": 0},
     }
     trace = go.Parcoords(dimensions=dimensions, line=line, labelside="top")
-    figure = _figure([trace], margin={"l": 72, "r": 24, "t": 56, "b": 24})
+    figure = plotted([trace], margin={"l": 72, "r": 24, "t": 56, "b": 24})
     note = _note(len(shown), len(standing.scored)) + " Drag along an axis to pick trials; drag its name to move it."
     return Figure("parallel", "parallel", "Parallel coordinates", figure, height=440, note=note.strip())
 
@@ -361,7 +292,7 @@ def _slices(standing: Standing, axes: Sequence[Axis], i: int, objective: Objecti
             "size": 6,
             "opacity": 0.8,
             "color": [trial.number for trial in shown],
-            "colorscale": _SCALE,
+            "colorscale": SCALE,
             "showscale": False,
         }
         y = [values_of(trial)[i] for trial in shown]
@@ -371,10 +302,10 @@ def _slices(standing: Standing, axes: Sequence[Axis], i: int, objective: Objecti
             scale |= {"categoryorder": "array", "categoryarray": [text(name, 18) for name in axis.names]}
         if axis.log and (dtick := _decades(axis)):
             scale["dtick"] = dtick
-        figure = _figure(
+        figure = plotted(
             [trace],
             xaxis={"title": {"text": text(axis.label, 40)}, "exponentformat": "e", "automargin": True, **scale},
-            yaxis={"title": {"text": text(objective.name, 30)}, **_room(y)},
+            yaxis={"title": {"text": text(objective.name, 30)}, **room(y)},
             margin={"l": 60, "r": 12, "t": 8, "b": 48},
         )
         note = _note(len(shown), len(having))

@@ -1,18 +1,16 @@
-"""The page of a sweep as HTML. All that users wrote is escaped, and no script runs but the page's own, by its nonce."""
+"""The page of a sweep as HTML."""
 
 from __future__ import annotations
 
-import html
-import json
-import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from compiler.runtime.page.document import cell, document, drawn, escaped
+from compiler.runtime.page.figures import Figure
 from compiler.runtime.sweep.closing import final_text
 from compiler.runtime.sweep.report.axes import labels
-from compiler.runtime.sweep.report.figures import Figure, some
+from compiler.runtime.sweep.report.figures import some
 from compiler.runtime.sweep.results import folder_of
 from compiler.runtime.sweep.standing import Standing, is_scored, seconds, values_of, varied, why
 from compiler.runtime.sweep.trials import TrialState
@@ -41,66 +39,15 @@ def page(study: Study, standing: Standing, record: Mapping[str, Any], figures: S
         record: what `sweep.json` says.
         figures: in their order.
     """
-    nonce = secrets.token_urlsafe(16)
     name = study.folder.root.resolve().name
     sections = [_heading(name, record), _best(record), *_sections(standing, record, figures)]
     sections += [_reasons(record), _table(study, standing)]
-    drawn = {f"plot-{figure.name}": {**figure.figure, "height": figure.height} for figure in figures}
-    scripts = f"script-src 'nonce-{nonce}' 'unsafe-eval'"  # Plotly makes functions of text for its parallel coordinates
-    policy = f"default-src 'none'; {scripts}; style-src 'unsafe-inline'; img-src data: blob:"
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>Sweep {_text(name)}</title>
-<style>
-{_file("page.css")}</style>
-</head>
-<body>
-{_navigation(figures, record)}
-<main>
-{"".join(sections)}</main>
-<script nonce="{nonce}" type="application/json" id="figures">{_json(drawn)}</script>
-<script nonce="{nonce}">{_plotly()}</script>
-<script nonce="{nonce}">
-{_file("page.js")}</script>
-</body>
-</html>
-"""
+    return document(f"Sweep {name}", sections, _links(figures, record), figures, evaluates=True)
 
 
-def _text(value: object) -> str:
-    return html.escape(str(value))
-
-
-def _json(value: object) -> str:
-    """As JSON that ends no script element, whatever is in it."""
-    from plotly.utils import PlotlyJSONEncoder
-
-    text = json.dumps(value, cls=PlotlyJSONEncoder, separators=(",", ":"))
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-
-
-def _plotly() -> str:
-    """The library, whole. It has no `</script`, so it can stand in the page as it is."""
-    from plotly.offline import get_plotlyjs
-
-    return get_plotlyjs()
-
-
-def _file(name: str) -> str:
-    return files(__package__ or "").joinpath(name).read_text("utf-8")
-
-
-def _navigation(figures: Sequence[Figure], record: Mapping[str, Any]) -> str:
-    groups = dict.fromkeys(figure.group.partition("-")[0] for figure in figures)
-    named = [(group, _GROUPS[group]) for group in groups]
-    named += [("reasons", "Reasons")] if record["reasons"] else []
-    links = "".join(f'<a href="#{group}">{title}</a>' for group, title in [*named, ("trials", "Trials")])
-    return f'<nav aria-label="Sections">{links}</nav>'
+def _links(figures: Sequence[Figure], record: Mapping[str, Any]) -> dict[str, str]:
+    links = {group: _GROUPS[group] for group in (figure.group.partition("-")[0] for figure in figures)}
+    return links | ({"reasons": "Reasons"} if record["reasons"] else {}) | {"trials": "Trials"}
 
 
 def _heading(name: str, record: Mapping[str, Any]) -> str:
@@ -110,9 +57,9 @@ def _heading(name: str, record: Mapping[str, Any]) -> str:
     facts += [f"{each['direction']} {each['metric']}" for each in record["objectives"]]
     facts += [f"{duration(timings['seconds'])} in all"] if timings["seconds"] else []
     facts += ["not finished"] if record["status"] == "unfinished" else []
-    told = "".join(f"<li>{_text(fact)}</li>" for fact in facts)
+    told = "".join(f"<li>{escaped(fact)}</li>" for fact in facts)
     return f"""<header>
-<h1>{_text(name)}</h1>
+<h1>{escaped(name)}</h1>
 <ul class="facts">{told}</ul>
 <ul class="counts">{counts}</ul>
 </header>
@@ -126,24 +73,26 @@ def _best(record: Mapping[str, Any]) -> str:
     several = len(record["objectives"]) > 1
     title = f"Best by {record['objectives'][0]['metric']}" if several else "Best trial"
     values = "".join(
-        f'<div class="value"><b>{number(value)}</b><span>{_text(metric)}</span></div>'
+        f'<div class="value"><b>{number(value)}</b><span>{escaped(metric)}</span></div>'
         for metric, value in best["values"].items()
     )
     final = ""
     if record["final"] is not None:
-        final = f'<p class="final"><span>test</span> {_text(final_text(record["final"], best["trial"]))}</p>'
-    rows = "".join(f"<tr><th>{_text(key)}</th><td>{_text(value)}</td></tr>" for key, value in best["params"].items())
+        final = f'<p class="final"><span>test</span> {escaped(final_text(record["final"], best["trial"]))}</p>'
+    rows = "".join(
+        f"<tr><th>{escaped(key)}</th><td>{escaped(value)}</td></tr>" for key, value in best["params"].items()
+    )
     return f"""<section class="best">
-<h2>{_text(title)}: <a href="{_link(best["folder"])}">trial {best["trial"]}</a></h2>
+<h2>{escaped(title)}: <a href="{_link(best["folder"])}">trial {best["trial"]}</a></h2>
 <div class="values">{values}</div>
 {final}<table class="params">{rows}</table>
-<div class="command"><code>{_text(best["command"])}</code><button type="button" id="copy">copy</button></div>
+<div class="command"><code>{escaped(best["command"])}</code><button type="button" id="copy">copy</button></div>
 </section>
 """
 
 
 def _link(folder: str) -> str:
-    return _text(quote(folder) + "/")
+    return escaped(quote(folder) + "/")
 
 
 def _sections(standing: Standing, record: Mapping[str, Any], figures: Sequence[Figure]) -> Iterable[str]:
@@ -157,21 +106,14 @@ def _sections(standing: Standing, record: Mapping[str, Any], figures: Sequence[F
         anchored.add(name)
         if name == "slices":
             objective = standing.objectives[int(group.partition("-")[2])]
-            drawn = "".join(_figure(member, "h3") for member in members)
+            slices = "".join(drawn(member, "h3") for member in members)
             title = f"{objective.name} by each parameter"
             note = '<p class="note">The later a trial, the stronger its colour.</p>'
-            yield f'<section{anchor}><h2>{_text(title)}</h2>{note}<div class="grid">{drawn}</div></section>\n'
+            yield f'<section{anchor}><h2>{escaped(title)}</h2>{note}<div class="grid">{slices}</div></section>\n'
         else:
-            yield f"<section{anchor}>{''.join(_figure(member, 'h2') for member in members)}</section>\n"
+            yield f"<section{anchor}>{''.join(drawn(member, 'h2') for member in members)}</section>\n"
     if reason := record["importances"]["reason"]:
-        yield f"<section><h2>Importance of the parameters</h2><p>{_text(reason)}.</p></section>\n"
-
-
-def _figure(figure: Figure, heading: str) -> str:
-    note = f'<p class="note">{_text(figure.note)}</p>' if figure.note else ""
-    title = f"<{heading}>{_text(figure.title)}</{heading}>"
-    plot = f'<div class="plot" id="plot-{figure.name}" style="height:{figure.height}px"></div>'
-    return f"<figure>{title}{note}{plot}</figure>"
+        yield f"<section><h2>Importance of the parameters</h2><p>{escaped(reason)}.</p></section>\n"
 
 
 def _reasons(record: Mapping[str, Any]) -> str:
@@ -179,7 +121,7 @@ def _reasons(record: Mapping[str, Any]) -> str:
         return ""
     rows = "".join(
         f'<tr><td><span class="state {each["state"]}">{each["state"]}</span></td><td>{len(each["trials"]):,}</td>'
-        f"<td>{_text(each['reason'] or '-')}</td><td>{_numbers(each['trials'])}</td></tr>"
+        f"<td>{escaped(each['reason'] or '-')}</td><td>{_numbers(each['trials'])}</td></tr>"
         for each in record["reasons"]
     )
     head = "<tr><th>state</th><th>trials</th><th>reason</th><th>which</th></tr>"
@@ -198,9 +140,9 @@ def _table(study: Study, standing: Standing) -> str:
     shown = _listed(standing)
     metrics = [objective.name for objective in standing.objectives]
     titles = ["trial", "state", *metrics, "epochs", "seconds"]
-    head = "".join(f'<th scope="col"><button type="button">{_text(title)}</button></th>' for title in titles)
+    head = "".join(f'<th scope="col"><button type="button">{escaped(title)}</button></th>' for title in titles)
     head += "".join(
-        f'<th scope="col" title="{_text(key)}"><button type="button">{_text(short)}</button></th>'
+        f'<th scope="col" title="{escaped(key)}"><button type="button">{escaped(short)}</button></th>'
         for key, short in zip(keys, labels(keys), strict=True)
     )
     head += '<th scope="col"><button type="button">reason</button></th>'
@@ -210,7 +152,7 @@ def _table(study: Study, standing: Standing) -> str:
     note = f"{len(shown):,} of {there:,} trials; all are in trials.csv. " if len(shown) < there else ""
     return f"""<section id="trials"><h2>Trials</h2>
 <p class="note">{note}A number leads to the trial's folder; a heading sorts.
-<input type="search" id="filter" placeholder="filter" aria-label="filter"></p>
+<input type="search" id="filter" class="filter" placeholder="filter" aria-label="filter"></p>
 <div class="scroll"><table class="list sortable"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>
 </section>
 """
@@ -230,22 +172,12 @@ def _row(study: Study, standing: Standing, trial: TrialState, keys: Sequence[str
     link = f'<a href="{_link(folder_of(study, trial))}">{trial.number}</a>'
     reason = why(trial) or (f"as trial {trial.reused_from}" if trial.reused_from is not None else "")
     cells = [
-        _cell(trial.number, link),
-        _cell(trial.state, f'<span class="state {trial.state}">{trial.state}</span>'),
-        *(_cell(value, "" if value is None else number(value)) for value in values),
-        _cell(max(trial.steps, default=None)),
-        _cell(took, "" if took is None else duration(took)),
-        *(_cell(trial.params.get(key)) for key in keys),
-        _cell(reason),
+        cell(trial.number, link),
+        cell(trial.state, f'<span class="state {trial.state}">{trial.state}</span>'),
+        *(cell(value, "" if value is None else number(value)) for value in values),
+        cell(max(trial.steps, default=None)),
+        cell(took, "" if took is None else duration(took)),
+        *(cell(trial.params.get(key)) for key in keys),
+        cell(reason),
     ]
     return f"<tr{' class=winner' if best else ''}>{''.join(cells)}</tr>"
-
-
-def _cell(value: object, shown: str | None = None) -> str:
-    """A cell; numbers are sorted as such, by `data-v`."""
-    if value is None:
-        return "<td></td>"
-    numeric = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if shown is None:
-        shown = _text(f"{value:.6g}" if isinstance(value, float) else value)
-    return f'<td class=n data-v="{value}">{shown}</td>' if numeric else f"<td>{shown}</td>"

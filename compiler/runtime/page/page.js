@@ -16,8 +16,11 @@ function themed(layout) {
   return made;
 }
 
+// From what matters less to what matters more; around zero from one colour through the page's to another.
 function coloured(trace) {
   const scale = [[0, colour("less")], [0.5, colour("more")], [1, colour("most")]];
+  const around = [[0, colour("pruned")], [0.5, colour("card")], [1, colour("more")]];
+  if (trace.type === "heatmap") trace.colorscale = trace.zmid === 0 ? around : scale;
   for (const part of [trace.marker, trace.line]) if (part && part.colorscale) part.colorscale = scale;
   return trace;
 }
@@ -42,7 +45,7 @@ document.querySelectorAll(".plot").forEach((plot) => seen.observe(plot));
 dark.addEventListener("change", () => document.querySelectorAll(".plot.drawn").forEach(draw));
 addEventListener("beforeprint", () => document.querySelectorAll(".plot:not(.drawn)").forEach(draw));
 
-// The table of trials: a heading sorts, the field filters.
+// Tables: a heading sorts, the field filters.
 const value = (row, column) => {
   const cell = row.cells[column];
   return cell.dataset.v === undefined ? cell.textContent : Number(cell.dataset.v);
@@ -65,7 +68,7 @@ document.querySelectorAll(".sortable").forEach((table) => {
     });
     table.tBodies[0].append(...rows);
   }));
-  document.getElementById("filter").addEventListener("input", (event) => {
+  table.closest("section").querySelector(".filter")?.addEventListener("input", (event) => {
     const wanted = event.target.value.toLowerCase();
     for (const row of table.tBodies[0].rows) row.hidden = !row.textContent.toLowerCase().includes(wanted);
   });
