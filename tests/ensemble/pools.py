@@ -10,6 +10,13 @@ from numpy.typing import NDArray
 from compiler.runtime.ensemble.pool import Pool
 from compiler.runtime.training.losses import Task
 
+TASKS: tuple[Task, ...] = ("multiclass", "binary", "multilabel", "regression")
+
+
+def named(value: object) -> str:
+    """The name of a case: a task, or an objective or a method by its class."""
+    return value if isinstance(value, str) else type(value).__name__
+
 
 def drawn_pool(task: Task, members: int, rows: int, width: int = 4, seed: int = 0) -> Pool:
     """Members of different skill, whose errors have a part in common."""

@@ -66,10 +66,10 @@ class Weighted(Blend):
         total: Any = 0.0
         for weight, one in zip(self.weights, said, strict=True):
             if weight:
-                total = total + weight * (one.astype(np.float64) if self.pooling == "probability" else self._log(one))
+                total = total + weight * (one.astype(np.float64) if self.pooling == "probability" else self.log(one))
         if self.pooling == "logit":
-            return self._normalised(total / self.temperature)
-        return total if self.temperature == 1.0 else self._normalised(self._log(total) / self.temperature)
+            return self.normalised(total / self.temperature)
+        return total if self.temperature == 1.0 else self.normalised(self.log(total) / self.temperature)
 
     @property
     def used(self) -> tuple[int, ...]:
@@ -83,11 +83,13 @@ class Weighted(Blend):
         weights[list(members)] = self.weights
         return replace(self, weights=weights)
 
-    def _log(self, p: NDArray[Any]) -> Values:
+    def log(self, p: NDArray[Any]) -> Values:
+        """Logarithms of probabilities, (N, C), or the log-odds of labels; of at least LEAST."""
         clipped = np.clip(p.astype(np.float64), LEAST, 1 - LEAST)
         return np.log(clipped) - np.log1p(-clipped) if self.task == "multilabel" else np.log(clipped)
 
-    def _normalised(self, logits: Values) -> Values:
+    def normalised(self, logits: Values) -> Values:
+        """The probabilities that logits come to, (N, C)."""
         if self.task == "multilabel":
             return 1 / (1 + np.exp(-logits))
         shifted = np.exp(logits - logits.max(axis=1, keepdims=True))

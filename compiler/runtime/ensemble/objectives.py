@@ -131,6 +131,10 @@ class Accuracy(_ByRow, aliases=("acc",)):
             return ((said >= 0.5) == (labels > 0)).mean(axis=1)
         return (said.argmax(axis=1) == labels).astype(np.float64)
 
+    def of_classes(self, decided: NDArray[np.int64], labels: Array, classes: int) -> float:
+        """The measure of rows that are decided for these classes, (N,); not for `multilabel`."""
+        return float((decided == labels).mean())
+
 
 class MacroF1(Objective, aliases=("macro_f1", "f1_macro", "f1")):
     """Harmonic mean of precision and recall of each class or label, averaged."""
@@ -139,13 +143,20 @@ class MacroF1(Objective, aliases=("macro_f1", "f1_macro", "f1")):
     best: ClassVar[Literal["max", "min"]] = "max"
 
     def value(self, said: Array, labels: Array, task: Task) -> float:
-        classes = np.arange(said.shape[1])
-        if task == "multilabel":
-            taken, right = said >= 0.5, labels > 0
-        else:
-            taken, right = said.argmax(axis=1)[:, None] == classes, labels[:, None] == classes
-        hits, both = (taken & right).sum(axis=0), taken.sum(axis=0) + right.sum(axis=0)
-        return float(np.divide(2.0 * hits, both, out=np.zeros(len(classes)), where=both > 0).mean())
+        if task != "multilabel":
+            return self.of_classes(said.argmax(axis=1), labels, said.shape[1])
+        taken, right = said >= 0.5, labels > 0
+        return _f1((taken & right).sum(axis=0), taken.sum(axis=0) + right.sum(axis=0))
+
+    def of_classes(self, decided: NDArray[np.int64], labels: Array, classes: int) -> float:
+        """The measure of rows that are decided for these classes, (N,); not for `multilabel`."""
+        hits = np.bincount(labels[decided == labels], minlength=classes)
+        return _f1(hits, np.bincount(decided, minlength=classes) + np.bincount(labels, minlength=classes))
+
+
+def _f1(hits: Array, both: Array) -> float:
+    """The mean of each class's F1, from its hits and how often it was said and was right, both (C,)."""
+    return float(np.divide(2.0 * hits, both, out=np.zeros(len(hits)), where=both > 0).mean())
 
     def resampled(self, said: Array, labels: Array, task: Task) -> Measure:
         from scipy.sparse import csr_array
@@ -169,13 +180,17 @@ class AUC(Objective, aliases=("roc_auc",)):
     best: ClassVar[Literal["max", "min"]] = "max"
 
     def value(self, said: Array, labels: Array, task: Task) -> float:
-        from sklearn.metrics import roc_auc_score
+        from scipy.stats import rankdata
 
         if task == "binary":
-            return float(roc_auc_score(labels, said[:, 1]))
-        truth = labels if task == "multilabel" else labels[:, None] == np.arange(said.shape[1])
+            said, truth = said[:, 1:], labels[:, None]
+        else:
+            truth = labels if task == "multilabel" else labels[:, None] == np.arange(said.shape[1])
         there = np.flatnonzero((truth.min(axis=0) == 0) & (truth.max(axis=0) == 1))  # both sides are among the rows
-        return float(np.mean([roc_auc_score(truth[:, k], said[:, k]) for k in there]))
+        truth = truth[:, there].astype(np.float64)
+        ours = truth.sum(axis=0)
+        above = (rankdata(said[:, there], axis=0) * truth).sum(axis=0) - ours * (ours + 1) / 2  # Mann and Whitney 1947
+        return float(np.mean(above / (ours * (len(truth) - ours))))
 
     def resampled(self, said: Array, labels: Array, task: Task) -> Measure:
         """A draw that lacks one side of a class leaves the class out, as `value` does."""

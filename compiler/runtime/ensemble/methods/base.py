@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterator
 
 from compiler.runtime.ensemble.blends import Pooling
 from compiler.runtime.ensemble.objectives import Objective
+from compiler.runtime.ensemble.pool import Pool
 from compiler.runtime.ensemble.problem import Problem, Solution
 from compiler.runtime.training.losses import Task
 from compiler.runtime.training.named import Named
+from compiler.settings import Problem as Fault
 
 
 class Weighting(Named, family="weighting method"):
@@ -21,3 +24,7 @@ class Weighting(Named, family="weighting method"):
     @abstractmethod
     def weigh(self, problem: Problem) -> Solution:
         """The weights for the members of `problem`. The same problem gives the same weights."""
+
+    def unsuitable(self, pool: Pool) -> Iterator[Fault]:
+        """Why its settings do not suit the members of a pool, with paths from its own fields on."""
+        yield from ()
