@@ -20,6 +20,9 @@ from compiler.runtime.training import (
     objective,
 )
 from compiler.runtime.training.losses import Auto
+from compiler.runtime.training.named import snake
+from compiler.runtime.training.schedules import CosineRestarts
+from compiler.runtime.training.snapshots import Cycles
 from compiler.spec.located import Map, at
 
 Path = tuple[str, ...]
@@ -55,6 +58,7 @@ def check_training(
     check.metrics()
     check.monitors()
     check.class_weight()
+    check.snapshots()
     check.idle()
 
 
@@ -197,6 +201,21 @@ class _Check(SettingsCheck):
             return True
         self.diagnostics.report("E603", message, head.node.node.place, hint=hint, trail=head.node.node.trail)
         return False
+
+    def snapshots(self) -> None:
+        """W607: there is no epoch to keep."""
+        train = self.train
+        if train.snapshots is None or train.snapshots.kept(train.epochs, train.schedule):
+            return
+        message, hint = f"'snapshots' has no effect: none is due within {train.epochs} epochs", None
+        if isinstance(train.snapshots, Cycles):
+            schedule = snake(type(train.schedule).__name__)
+            message = f"'snapshots' has no effect: the schedule {schedule!r} has no cycles"
+            hint = "schedule: {op: cosine_restarts, cycle_epochs: 5}"
+            if isinstance(train.schedule, CosineRestarts):
+                message = f"'snapshots' has no effect: no cycle ends within {train.epochs} epochs"
+                hint = f"a smaller 'cycle_epochs' (it is {train.schedule.cycle_epochs}), or more epochs"
+        self.report("W607", message, ("snapshots",), hint)
 
     def idle(self) -> None:
         """W607: settings that nothing comes of."""

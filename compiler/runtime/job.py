@@ -144,6 +144,7 @@ def _run(
                 "warnings": [*outcome.warnings, *loggers.warnings],
                 "xla": outcome.xla,
                 "initial": outcome.initial,
+                **({"snapshots": outcome.snapshots} if outcome.snapshots else {}),
                 "timings": clock.rounded(),
             }
             writer.complete(record)
@@ -189,13 +190,14 @@ def _fit_network(
     clock: Clock,
 ) -> Outcome:
     from compiler.runtime.fitting.fit import fit
-    from compiler.runtime.run import Checkpoints
+    from compiler.runtime.run import Checkpoints, SnapshotFolder
 
     # processes would have to go on from one checkpoint together
     often = None if isinstance(job.train.strategy, MultiWorker) else job.train.checkpoint
     checkpoints = Checkpoints(writer.root, often.seconds, often.share) if often else None
+    snapshots = SnapshotFolder(writer.root, writer.about) if job.train.snapshots else None
     begun = job.initial, checkpoints, checkpoint
-    return fit(job.graph, job.train, dataset, writer, progress, *begun, signals, warm, clock)
+    return fit(job.graph, job.train, dataset, writer, progress, *begun, signals, warm, clock, snapshots)
 
 
 def _fit_estimator(

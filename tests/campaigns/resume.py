@@ -4,10 +4,10 @@ left alone: weights, predictions, metrics and history must have the same bits.
     python -m tests.campaigns.resume --runs 100 --seed 0
     python -m tests.campaigns.resume --runs 10 --seed 0 --spawn     # every process a `python train.py` of its own
 
-The network flips, drops and normalises; the rate falls on plateaus and the training stops early. Half of the
-kills fall at a moment drawn over the life of an uninterrupted run, half within 30 ms of a checkpoint's first
-sign. A run goes on by `resume=DIR` or by the same command again, as it is drawn. Processes are forked (`forks.py`) but
-with `--spawn`.
+The network flips, drops and normalises; the rate falls on plateaus, the training stops early, and the last epochs are
+kept as runs of their own, which must have the same bits too. Half of the kills fall at a moment drawn over the life of
+an uninterrupted run, half within 30 ms of a checkpoint's first sign. A run goes on by `resume=DIR` or by the same
+command again, as it is drawn. Processes are forked (`forks.py`) but with `--spawn`.
 """
 
 from __future__ import annotations
@@ -62,6 +62,7 @@ SETTINGS = (
     "train.optimizer.learning_rate=0.02",
     "train.early_stopping={monitor: val.loss, patience: 3}",
     "train.reduce_on_plateau={monitor: val.loss, patience: 1, factor: 0.5, min_delta: 0.05}",
+    "train.snapshots={op: last, keep: 2, every: 2}",
 )
 SPACINGS = (0, 0, 0.2)
 """Seconds between checkpoints, drawn for each process: they may differ between those of a run."""
@@ -183,7 +184,19 @@ def _wait_for_checkpoints(process: Process, root: Path, number: int) -> None:
 
 
 def result(root: Path) -> Result:
-    """What the complete run in `root` came to; its clocks aside."""
+    """What the complete run in `root` came to, with its snapshots; its clocks aside."""
+    rows = _rows(root)
+    hashes = _hashes(root)
+    for snapshot in sorted(root.glob("snapshots/*")):
+        hashes |= {f"{snapshot.name}/{name}": found for name, found in _hashes(snapshot).items()}
+    return Result(hashes, len(rows), len({row["learning_rate"] for row in rows}))
+
+
+def _rows(root: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader((root / "history.csv").open()))
+
+
+def _hashes(root: Path) -> dict[str, str]:
     run = read_run(root)
     hashes: dict[str, str] = {}
     with zipfile.ZipFile(root / "model.keras") as archive, archive.open("model.weights.h5") as file:
@@ -191,12 +204,11 @@ def result(root: Path) -> Result:
     for split in ("val", "test"):
         with np.load(root / f"predictions/{split}.npz") as arrays:
             hashes[f"predictions/{split}"] = _digest(sorted(arrays.items()))
-    rows = list(csv.DictReader((root / "history.csv").open()))
-    kept = [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
-    told = {key: run.record[key] for key in ("metrics", "best_epoch", "epochs_run", "stopped")}
+    kept = [{key: value for key, value in row.items() if key != "seconds"} for row in _rows(root)]
+    told = {key: run.record.get(key) for key in ("metrics", "best_epoch", "epochs_run", "stopped", "snapshots")}
     hashes["history"] = hashlib.sha256(json.dumps(kept).encode()).hexdigest()
     hashes["record"] = hashlib.sha256(json.dumps(told).encode()).hexdigest()
-    return Result(hashes, len(rows), len({row["learning_rate"] for row in rows}))
+    return hashes
 
 
 def _datasets(group: Any) -> Iterator[tuple[str, np.ndarray]]:
@@ -225,6 +237,8 @@ def run(folder: Path, runs: int, seed: int, start: Start) -> tuple[Result, float
         raise RuntimeError("a complete run keeps its checkpoints")
     if result(folder / "whole-1") != expected:
         raise RuntimeError("two uninterrupted runs differ")
+    if len(list((folder / "whole-0").glob("snapshots/*"))) != 2:
+        raise RuntimeError("two snapshots should stand")
     if expected.epochs >= 40 or expected.rates < 3:
         raise RuntimeError(f"early stopping or plateaus did nothing: {expected}")
     tried: list[Tried] = []
@@ -234,7 +248,8 @@ def run(folder: Path, runs: int, seed: int, start: Start) -> tuple[Result, float
         try:
             kills = campaign.killed(root, seconds)
             found = result(root)
-            faults = [f"{key} differ" for key, value in found.hashes.items() if value != expected.hashes[key]]
+            keys = {**expected.hashes, **found.hashes}
+            faults = [f"{key} differ" for key in keys if found.hashes.get(key) != expected.hashes.get(key)]
             faults += violations(root, frozenset({"model.keras", "predictions/test.npz"}))
         except RuntimeError as error:
             faults.append(str(error))

@@ -103,6 +103,20 @@ def test_cosine_without_warm_up() -> None:
     np.testing.assert_allclose(_rates({"op": "Cosine"}), _keras_rates(theirs), rtol=1e-4, atol=1e-8)
 
 
+@pytest.mark.parametrize("growth", [1, 2])
+def test_cosine_restarts(growth: int) -> None:
+    theirs = schedules.CosineDecayRestarts(PEAK, 2 * STEPS, t_mul=growth, m_mul=1.0, alpha=0.1)
+    ours = _rates({"op": "cosine_restarts", "cycle_epochs": 2, "growth": growth, "alpha": 0.1})
+    np.testing.assert_allclose(ours, _keras_rates(theirs), rtol=1e-4, atol=1e-8)
+
+
+def test_a_warm_up_is_part_of_the_first_cycle() -> None:
+    ours = _rates({"op": "cyclic", "cycle_epochs": 3, "warmup_epochs": 0.6})
+    theirs = schedules.CosineDecay(0.0, 12, warmup_target=PEAK, warmup_steps=3)
+    np.testing.assert_allclose(ours[: 3 * STEPS], _keras_rates(theirs)[: 3 * STEPS], rtol=1e-4, atol=1e-8)
+    np.testing.assert_allclose(ours[3 * STEPS :], _rates({"op": "cyclic", "cycle_epochs": 3})[: 4 * STEPS])
+
+
 @pytest.mark.parametrize("staircase", [False, True])
 def test_exponential(staircase: bool) -> None:
     ours = _rates({"op": "exponential", "decay_rate": 0.7, "decay_epochs": 2, "staircase": staircase})

@@ -105,6 +105,10 @@ REFUSED = (
     "optimizer: {op: Adam, clipnorm: 1.0, clipvalue: 1.0}",
     "schedule: cosin",
     "schedule: {op: constant, warmup_epochs: -1}",
+    "schedule: {op: cosine_restarts, cycle_epochs: 3, warmup_epochs: 3}",
+    "snapshots: lats",
+    "snapshots: {op: last, keep: null}",
+    "snapshots: {op: cycles, every: 2}",
     "loss: sparse_categorical_crosentropy",
     "loss: {op: auto, label_smoothing: 1.5}",
     "precision: float23",
@@ -133,6 +137,8 @@ def test_faults_of_the_section(golden: Callable[[str, str], None]) -> None:
         "optimizer: sgd",
         "optimizer: {op: Lamb, learning_rate: 1}",
         "schedule: {op: linear, end_learning_rate: 0}",
+        "snapshots: {op: last, keep: 2}",
+        "snapshots: cycles",
         "loss: {op: bce, from_logits: true}",
         "metrics: [acc, {op: TopKAccuracy, k: 3}, top_k_accuracy]",
         "class_weight: {'0': 1, '2': 0.5}",
@@ -204,6 +210,9 @@ UNSUITABLE: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("class_weight: {'3': 2.0}", "", {}),
     ("reduce_on_plateau: {patience: 3}", "", {}),
     ("schedule: {op: cosine, warmup_epochs: 50}", "", {}),
+    ("snapshots: cycles", "", {}),
+    ("epochs: 4\nschedule: cosine_restarts\nsnapshots: cycles", "", {}),
+    ("epochs: 4\nsnapshots: {op: last, every: 5}", "", {}),
 )
 
 
@@ -250,12 +259,31 @@ ACTIVATED = (
         ("loss: {op: bce, from_logits: true}", head(3), LABELS),
         ("loss: {op: auto, label_smoothing: 0.1}", head(3, "sigmoid"), LABELS),
         ("schedule: constant\nreduce_on_plateau: {patience: 3}", head(3), {}),
+        ("epochs: 5\nschedule: cosine_restarts\nsnapshots: cycles", head(3), {}),
         ("{}", TWO_INPUTS, {"shapes": {"b": (2,), "a": (4,)}}),
         ("{}", "input: [null, 4]\nlayers: [GlobalAveragePooling1D, {op: Dense, units: 3}]", {"shapes": {"": (9, 4)}}),
     ],
 )
 def test_what_goes_together(train: str, model: str, data: dict[str, Any]) -> None:
     assert not (found := checked(train, model, **data)), render(found)
+
+
+@pytest.mark.parametrize(
+    ("snapshots", "schedule", "epochs", "kept"),
+    [
+        ("{op: last, keep: 3}", "constant", 2, [1, 2]),
+        ("{op: last, keep: 3}", "constant", 9, [7, 8, 9]),
+        ("{op: last, keep: 2, every: 4}", "constant", 15, [8, 12]),
+        ("cycles", "{op: cosine_restarts, cycle_epochs: 3}", 11, [3, 6, 9]),
+        ("{op: cycles, keep: 2}", "{op: cosine_restarts, cycle_epochs: 2, growth: 3, warmup_epochs: 1}", 26, [8, 26]),
+        ("cycles", "cosine", 20, []),
+    ],
+)
+def test_which_epochs_are_kept(snapshots: str, schedule: str, epochs: int, kept: list[int]) -> None:
+    diagnostics = Diagnostics()
+    train = read_train(section(f"snapshots: {snapshots}\nschedule: {schedule}", diagnostics), diagnostics)
+    assert train is not None and train.snapshots is not None, render(diagnostics.faults)
+    assert train.snapshots.kept(epochs, train.schedule) == kept
 
 
 ROW = {"epoch": 3, "learning_rate": 1e-3, "train.loss": 0.12345, "val.accuracy": 0.5, "seconds": 2.06}

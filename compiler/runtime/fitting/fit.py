@@ -9,7 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from compiler.errors import ConfigError, Fault
+from compiler.errors import ConfigError, Fault, as_json
 from compiler.ir import CheckedGraph
 from compiler.runtime.checks import measured
 from compiler.runtime.data import Dataset
@@ -20,12 +20,13 @@ from compiler.runtime.fitting.kept import seeded, steps_of
 from compiler.runtime.fitting.outcome import Outcome
 from compiler.runtime.fitting.progress import Progress, Silent
 from compiler.runtime.fitting.replicas import Replicas
+from compiler.runtime.fitting.snapshots import Keeper
 from compiler.runtime.fitting.steps import Steps
 from compiler.runtime.fitting.training import Diverged, Training, Writer
 from compiler.runtime.fitting.variables import with_global_seed
 from compiler.runtime.initial import InitialWeights
 from compiler.runtime.initial.fill import fill
-from compiler.runtime.run import Checkpoint, Checkpoints
+from compiler.runtime.run import Checkpoint, Checkpoints, SnapshotFolder
 from compiler.runtime.signals import Signals
 from compiler.runtime.training import TrainSettings, Unsuitable, head_of, objective
 from compiler.runtime.training.strategies import Single
@@ -47,6 +48,7 @@ def fit(
     signals: Signals | None = None,
     warm: Warm | None = None,
     clock: Clock | None = None,
+    snapshots: SnapshotFolder | None = None,
 ) -> Outcome:
     """Train the model that `graph` describes, keep the weights of its best epoch, and evaluate those.
 
@@ -62,6 +64,7 @@ def fit(
         signals: what asks to stop.
         warm: what this process keeps from one training for the next.
         clock: has the time that was spent before.
+        snapshots: where the epochs of `train.snapshots` are kept.
 
     Raises:
         Diverged: E802; the best weights so far are saved as `model.keras`.
@@ -98,8 +101,9 @@ def fit(
         began = checkpoint.state["initial"] if checkpoint else fill(model, graph, initial) if initial else None
         clock.lap("build")
         health = Health(graph, train, data, steps) if train.health else None
+        keeper = Keeper(train, snapshots)
         training = Training(
-            graph, train, data, steps, metrics, out, clock, checkpoints, signals, {"initial": began}, health
+            graph, train, data, steps, metrics, out, clock, checkpoints, signals, {"initial": began}, keeper, health
         )
         if checkpoint:
             training.resume(checkpoint)
@@ -133,6 +137,10 @@ def fit(
             clock.lap("evaluate")
             out.save_predictions(name, predictions, split.ids, split.y)
             clock.lap("save")
+        told = {"initial": began, "xla": state.xla}
+        kept, gone = keeper.finish(state.history, steps, data, told, clock)
+        if gone:
+            progress.note(gone)
         return Outcome(
             metrics=scores,
             best_epoch=state.best_epoch,
@@ -141,8 +149,9 @@ def fit(
             history=state.history,
             timings=clock.timings,
             initial=began,
-            warnings=state.warnings,
+            warnings=(*state.warnings, *map(as_json, gone)),
             xla=state.xla,
+            snapshots=tuple(kept),
         )
 
 

@@ -22,6 +22,7 @@ class Outcome:
         initial: where the weights came from that it began with; None for random ones.
         warnings: what was noticed while it ran, as `errors.as_json` has it.
         xla: whether XLA compiled the steps, and why; None for what has no steps.
+        snapshots: the epochs that have a run of their own, from 1.
     """
 
     metrics: Mapping[str, Mapping[str, float]]
@@ -33,3 +34,4 @@ class Outcome:
     initial: Mapping[str, object] | None = None
     warnings: tuple[Mapping[str, object], ...] = ()
     xla: Mapping[str, object] | None = None
+    snapshots: tuple[int, ...] = ()

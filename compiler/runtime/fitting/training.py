@@ -24,6 +24,7 @@ from compiler.runtime.fitting.loop import Loop
 from compiler.runtime.fitting.pace import Pace, process_age
 from compiler.runtime.fitting.progress import Progress
 from compiler.runtime.fitting.sampling import permutation, sample_weights
+from compiler.runtime.fitting.snapshots import Keeper
 from compiler.runtime.fitting.state import Row, State
 from compiler.runtime.fitting.steps import Steps
 from compiler.runtime.fitting.xla import settled, tried
@@ -59,6 +60,7 @@ class Training:
         best_on_val: what those weights came to on `val`, and their predictions; None where they are an earlier
             process's.
         about: what a checkpoint is to hold besides.
+        keeper: keeps further epochs.
         health: looks for what keeps the network from learning.
     """
 
@@ -74,10 +76,12 @@ class Training:
         checkpoints: Checkpoints | None,
         signals: Signals,
         about: Mapping[str, object],
+        keeper: Keeper,
         health: Health | None = None,
     ) -> None:
         self.graph, self.train, self.data, self.steps, self.out, self.clock = graph, train, data, steps, out, clock
-        self.checkpoints, self.signals, self.about, self.health = checkpoints, signals, about, health
+        self.checkpoints, self.signals, self.about = checkpoints, signals, about
+        self.keeper, self.health = keeper, health
         self.state = State.first(train, metrics)
         self.count = math.ceil(len(data.train) / train.batch_size)
         params = {"epochs": train.epochs, "steps": self.count, "verbose": 0}
@@ -128,6 +132,7 @@ class Training:
             self._save_history()
         elif self.checkpoints and not self.state.step:
             self.signals.kept = ("it was too short for a checkpoint", "start it again")
+        self.keeper.resumed(len(self.state.history))
         progress.begin(self.train.epochs, self.count, self.state.history)
         if (self.state.history or self.state.step) and (warning := self.callbacks.resumed()):
             self._note([warning], progress)
@@ -244,11 +249,13 @@ class Training:
         self.out.save("history.csv", lambda path: write_csv(path, self.state.history))
 
     def _judge(self) -> None:
-        """Look at the epoch that is over, and keep the weights if they are the best."""
+        """Look at the epoch that is over, and keep the weights if they are the best, or a snapshot."""
         self.state = self.state.judged(self.train)
         if self.state.best_epoch == len(self.state.history):
             self.best_weights = self.steps.model.get_weights()
             self.best_on_val = self._on_val
+        assert self._on_val is not None, "an epoch ends with its evaluation"
+        self.keeper.epoch(len(self.state.history), self.steps.model, self._on_val[1])
 
     def _end_epoch(self, row: Row) -> None:
         """Callbacks have the last word of an epoch: the weights that were evaluated are kept by then."""

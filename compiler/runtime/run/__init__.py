@@ -8,6 +8,7 @@
     history.csv            one row an epoch
     predictions/val.npz    `predictions` float32 (N, C) or (N, K), `rows` (N,) ids, `labels` (N,) or (N, K)
     predictions/test.npz   unless train.test=skip
+    snapshots/epoch-012/   with train.snapshots: a run directory of that epoch, made when the training is over
 
 Every file is made under a temporary name (`.tmp-...` in the directory), synced to disk and renamed, so a file
 under a real name is whole, whenever the process was killed. The fields of `run.json`:
@@ -26,6 +27,7 @@ under a real name is whole, whenever the process was killed. The fields of `run.
     metrics      {train: {...}, val: {...}, test: {...}}: finite numbers by metric, so that a selector says `val.loss`;
                  no `test` unless train.test=score; of a pruned run, those of its last epoch
     best_epoch   whose weights were kept, from 1; `epochs_run` how many there were, `stopped` what ended them
+    snapshots    the epochs that have a run of their own below this one; there `snapshot` says the `epoch` and the `run`
     warnings     what was noticed while it trained: code, message, place, hint (W821 and on)
     initial      the weights it began with: file, sha256, how they were paired; null for random ones
     xla          of a network: whether XLA compiled its steps, and why
@@ -35,7 +37,7 @@ under a real name is whole, whenever the process was killed. The fields of `run.
     config       the resolved sections `train`, `data`, `limits` and `plugins`
     seeds        by purpose
     timings      seconds by phase: plan, data, import, build, trace, fit (steps), validate, report, health, checkpoint,
-                 evaluate, save; together the time until this file was written. `first_step` is no phase: the
+                 evaluate, snapshots, save; together the time until this file was written. `first_step` is no phase: the
                  process's age then, where it trains once
     environment  what `environment()` gives: package versions, Python, platform, CPUs, thread counts
 
@@ -47,6 +49,7 @@ from compiler.runtime.run.checkpoints import Checkpoint, Checkpoints
 from compiler.runtime.run.environment import environment
 from compiler.runtime.run.files import TEMPORARY, Artefact
 from compiler.runtime.run.reader import Predictions, Run, read_record, read_run
+from compiler.runtime.run.snapshots import SnapshotFolder
 from compiler.runtime.run.writer import SCHEMA, RunWriter
 
 __all__ = [
@@ -58,6 +61,7 @@ __all__ = [
     "Predictions",
     "Run",
     "RunWriter",
+    "SnapshotFolder",
     "environment",
     "read_record",
     "read_run",

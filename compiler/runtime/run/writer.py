@@ -83,6 +83,11 @@ class RunWriter:
             self._close()
             raise
 
+    @property
+    def about(self) -> Mapping[str, object]:
+        """The caller's fields of `run.json` that are known from the start."""
+        return dict(self._about)
+
     def save(self, name: str, write: Callable[[Path], object]) -> Path:
         """Let `write` make the artefact `name` (relative, with `/`), in the place of an earlier one.
 

@@ -84,16 +84,21 @@ def within(step: str | int, error: InvalidSettings) -> Iterator[Problem]:
     return (Problem((step, *p.path), p.code, p.message, p.hint, p.at_key) for p in error.problems)
 
 
-def named(family: type[Named]) -> Annotation:
-    """Annotation for a field that takes a choice of `family`."""
+def named(family: type[Named], *, none: bool = False) -> Annotation:
+    """Annotation for a field that takes a choice of `family`; null too where `none`."""
 
     def check(value: object, name: str) -> object:
+        if value is None and none:
+            return None
         try:
             return chosen(family, value, name)
         except InvalidSettings as error:
             raise nested_error(error.problems) from None
 
-    return Annotation(check, lambda: named_schema(family))
+    def schema() -> Mapping[str, object]:
+        return {"anyOf": [named_schema(family), {"type": "null"}]} if none else named_schema(family)
+
+    return Annotation(check, schema)
 
 
 def several(family: type[Named]) -> Annotation:

@@ -17,6 +17,7 @@ from compiler.runtime.training.monitors import Best, EarlyStopping, ReduceOnPlat
 from compiler.runtime.training.named import chosen, named, named_schema, record, several, within
 from compiler.runtime.training.optimizers import Adam, Optimizer
 from compiler.runtime.training.schedules import Cosine, Schedule
+from compiler.runtime.training.snapshots import Snapshots
 from compiler.runtime.training.strategies import Single, Strategy
 from compiler.runtime.training.threads import Threads
 from compiler.settings import (
@@ -120,6 +121,7 @@ class TrainSettings(Settings):
         class_weight: `balanced` is rows / (classes * rows of the class); a class that is not named weighs 1.
         early_stopping, reduce_on_plateau: null switches them off.
         best: which epoch's weights are kept.
+        snapshots: further epochs that are kept, each as a run of its own; null for none.
         initial: the weights to begin with, for fine-tuning.
         checkpoint: how often one is made; null for never.
         deterministic: whether TensorFlow may only use operations that give the same bits each time.
@@ -149,6 +151,7 @@ class TrainSettings(Settings):
     early_stopping: Annotated[EarlyStopping | None, record(EarlyStopping, none=True)] = None
     reduce_on_plateau: Annotated[ReduceOnPlateau | None, record(ReduceOnPlateau, none=True)] = None
     best: Annotated[Best, record(Best)] = Best()
+    snapshots: Annotated[Snapshots | None, named(Snapshots, none=True)] = None
     initial: Annotated[Initial, record(Initial)] = Initial()
     checkpoint: Annotated[Checkpointing | None, record(Checkpointing, none=True)] = Checkpointing()
     deterministic: Bool = False
