@@ -86,7 +86,7 @@ class Pool:
     def take(self, rows: NDArray[np.int64]) -> Pool:
         """The pool of some rows, given by their positions."""
         index = rows if self.index is None else self.index[rows]
-        truth = None if self._truth is None else self._truth.T[:, rows].T
+        truth = None if self._truth is None else np.take(self._truth.T, rows, axis=1).T  # its columns stay in one piece
         return replace(self, labels=self.labels[rows], rows=self.rows[rows], index=index, known_truth=truth)
 
     def only(self, members: Sequence[int]) -> Pool:

@@ -99,8 +99,8 @@ def read_votes(run: Run, split: str) -> Votes:
         raise refused(f"{what} cannot be read: {broken or f'it has no {missing[0]!r}'}")
     for fault in _faults(said, found["rows"], found["labels"], task, sound):
         raise refused(f"{what} {fault}")
-    release(data)
     right = said[np.arange(len(said)), found["labels"]] if task in ("multiclass", "binary") else None
+    release(data)
     return Votes(said, found["labels"], found["rows"], right, sha256.hexdigest())
 
 

@@ -26,7 +26,11 @@ class Optimal(Weighting):
         return None
 
     def weigh(self, problem: Problem) -> Solution:
-        found = _found(problem)
+        from threadpoolctl import threadpool_limits
+
+        # the matrices are small, and where other processes work too, BLAS's threads, which spin, take 5 times as long
+        with threadpool_limits(1, "blas"):
+            found = _found(problem)
         cost = problem.cost(found.weights)
         bound = found.bound if problem.diversity else problem.objective.of_mean(max(found.bound, 0.0))
         gap = (problem.penalised(found.weights) if problem.diversity else cost) - bound
