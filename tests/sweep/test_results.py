@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from compiler.runtime.sweep.trials import TrialState
 from compiler.spec.compose import compose
 from compiler.spec.located import plain
 from compiler.spec.overrides import for_hydra
+from tests.pages import ROOT
 from tests.sweep.studies import new_study
 from tests.sweep.sweeps import ACCURACY, LOSS, PARAMS, RATE, drawn, study, tell, trial
 from tests.sweep.test_board import some_trials
@@ -221,6 +223,21 @@ def test_importances_are_optunas_of_the_same_study(tmp_path: Path) -> None:
     theirs = get_param_importances(to.as_optuna())
     assert ours.by_objective["val.loss"] == pytest.approx(theirs)
     assert next(iter(theirs)) == RATE
+
+
+def test_importances_need_no_scikit_learn_and_leave_it_usable() -> None:
+    """Its import would take the greater part of a sweep's end."""
+    program = """
+import sys
+from compiler.runtime.sweep.importances import importances
+from compiler.runtime.sweep.standing import Standing
+from tests.sweep.sweeps import ACCURACY, defined, drawn
+arguments, trials = drawn(40)
+shares = importances(Standing((ACCURACY,), tuple(trials)), defined(arguments, {}).space.distributions())
+assert shares.by_objective["val.accuracy"] and not {"sklearn", "pandas"} & set(sys.modules)
+import sklearn.ensemble
+"""
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
 
 
 def test_parameters_that_exist_under_a_condition_have_their_importance(tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -49,7 +51,8 @@ def importances(standing: Standing, distributions: Mapping[str, BaseDistribution
         return Importances(reason=f"{len(scored)} complete trials are too few to tell what matters; it takes {LEAST}")
     if not any(trial.params for trial in scored):
         return Importances(reason="no parameter was drawn")
-    from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
+    with _left_out("sklearn"):  # a second's import, for evaluators of Optuna's that are not used here
+        from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 
     study, found = _study(standing, distributions), dict[str, Mapping[str, float]]()
     for i, objective in enumerate(standing.objectives):
@@ -64,6 +67,19 @@ def importances(standing: Standing, distributions: Mapping[str, BaseDistribution
     if not found:
         return Importances(reason="all complete trials have the same value")
     return Importances(found)
+
+
+@contextmanager
+def _left_out(package: str) -> Iterator[None]:
+    """What is imported within, and can do without that package, does without it."""
+    if package in sys.modules:
+        yield
+        return
+    sys.modules[package] = None  # pyright: ignore[reportArgumentType]  # Python's own sign that an import is to fail
+    try:
+        yield
+    finally:
+        del sys.modules[package]
 
 
 def _target(objective: Objective, i: int) -> Callable[[FrozenTrial], float]:

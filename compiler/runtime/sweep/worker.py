@@ -9,6 +9,8 @@ finishes its trial and ends. A signal that asks to stop makes it keep a checkpoi
 from __future__ import annotations
 
 import argparse
+import atexit
+import gc
 import os
 import stat
 import sys
@@ -117,4 +119,5 @@ def _alone() -> Event:
 
 
 if __name__ == "__main__":
+    atexit.register(gc.freeze)  # a last search for garbage takes a second, and the sweep's end waits for it
     sys.exit(main())
