@@ -30,7 +30,7 @@ from compiler.runtime.sweep.pool import Pool
 from compiler.runtime.sweep.study import Study
 from tests.sweep.begun import begun
 
-NETWORK = ("model=snn", "data=digits", "train.epochs=100", "train.checkpoint={seconds: 0.2, share: 1.0}")
+NETWORK = ("model=snn", "data=digits", "train.epochs=200", "train.checkpoint={seconds: 0.2, share: 1.0}")
 TREES = ("model=lightgbm", "data=digits", "data.limit=300", "model.params.n_estimators=30", "train.threads.intra=1")
 """Without TensorFlow, for the suite."""
 
@@ -120,7 +120,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--trials", type=int, default=16)
-    parser.add_argument("--longest", type=float, default=5.0, help="seconds between two kills")
+    parser.add_argument("--longest", type=float, default=3.0, help="seconds between two kills")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--trees", action="store_true", help="boosted trees in the place of networks")
     given = parser.parse_args()
