@@ -1,4 +1,7 @@
-"""Train a model: `python train.py model=NAME data=NAME train.epochs=5 ...`, with any Hydra override; `-m` sweeps."""
+"""Train a model: `python train.py model=NAME data=NAME train.epochs=5 ...`, with any Hydra override; `-m` sweeps.
+
+`ensemble=NAME 'ensemble.members=[...]'` makes an ensemble of saved runs instead.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from compiler.runtime.cli import TRIAL, multirun, plain_run, reporting_faults
+from compiler.runtime.ensemble.plan import EnsemblePlan, plan_ensemble
 from compiler.runtime.job import as_typed, run, summary
 from compiler.runtime.plan import Plan, plan
 from compiler.runtime.resume import asked, plan_again
@@ -21,34 +25,42 @@ from compiler.spec.compose import CONFIG_NAME, VERSION_BASE, compose, config_fol
 from compiler.spec.overrides import for_hydra
 
 if TYPE_CHECKING:
-    from compiler.runtime.fitting.fit import Outcome
+    from compiler.spec.compose import Composed
 
-_planned: list[Plan] = []  # a single run is checked before Hydra makes its folder
+_planned: list[Plan | EnsemblePlan] = []  # a single run is checked before Hydra makes its folder
 
 
 @hydra.main(version_base=VERSION_BASE, config_path=str(config_folder()), config_name=CONFIG_NAME)
 def train(cfg: DictConfig) -> float | None:
-    """Train what `cfg` describes; the value of the monitored metric is what a sweep optimises."""
+    """Make what `cfg` describes; the value of the monitored metric is what a sweep optimises."""
     with reporting_faults():
         if (trial := os.environ.get(TRIAL)) is not None:
             from compiler.runtime.sweep.jobs import work_as_job
 
             return work_as_job(trial)
-        job = _planned.pop() if _planned else plan(current(cfg))
+        job = _planned.pop() if _planned else planned(current(cfg))
         settings = HydraConfig.get()
-        outcome = finish(job, as_typed(Path(settings.runtime.output_dir)), list(settings.overrides.task))
-    split, _, metric = job.train.best.monitor.partition(".")
-    return outcome.metrics[split][metric]
+        return finish(job, as_typed(Path(settings.runtime.output_dir)), list(settings.overrides.task))
 
 
-def finish(job: Plan, folder: Path, overrides: list[str]) -> Outcome:
-    """Run the job in `folder`, and say what came of it."""
+def planned(composed: Composed) -> Plan | EnsemblePlan:
+    """The job that a configuration describes: a model to be trained, or an ensemble of saved runs."""
+    return plan_ensemble(composed) or plan(composed)
+
+
+def finish(job: Plan | EnsemblePlan, folder: Path, overrides: list[str]) -> float:
+    """Run the job in `folder`, and say what came of it; gives its score on the validation rows."""
     from rich.console import Console
 
     console = Console()
+    if isinstance(job, EnsemblePlan):
+        from compiler.runtime.ensemble.job import run_ensemble
+
+        return run_ensemble(job, folder, console, overrides).score
     outcome = run(job, folder, console, overrides)
     console.print(summary(outcome, folder), markup=False, highlight=False, soft_wrap=True)
-    return outcome
+    split, _, metric = job.train.best.monitor.partition(".")
+    return outcome.metrics[split][metric]
 
 
 def main() -> None:
@@ -63,7 +75,7 @@ def main() -> None:
                 report(job.warnings)
                 finish(job, unfinished, arguments.overrides)
                 return
-            _planned.append(plan(compose(arguments.overrides, arguments.config_dir, arguments.config_name)))
+            _planned.append(planned(compose(arguments.overrides, arguments.config_dir, arguments.config_name)))
             report(_planned[0].warnings)
     swept = multirun(sys.argv[1:])
     if swept is not None:  # Hydra's own complaints have no places

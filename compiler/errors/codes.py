@@ -128,7 +128,13 @@ CODES: dict[str, str] = {
     "E830": "launcher that does not go with the sweeper",
     "E840": "cluster that does not carry the sweep",
     "E841": "resources of a trial's job",
+    # ensembles
     "E850": "choice by the test split",
+    "E851": "members that do not fit together",
+    "E853": "member that was trained on validation rows",
+    "E854": "member that is there twice",
+    "E855": "ensemble that contains itself",
+    "W856": "validation rows that served twice",
     # files from elsewhere
     "E901": "file from elsewhere that cannot be read",
     "E902": "content that is refused",

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.runtime.training.losses import Task
-from compiler.runtime.training.named import Named
+from compiler.runtime.training.named import Named, snake
 
 Array = NDArray[Any]
 Measure = Callable[[NDArray[np.float64]], NDArray[np.float64]]
@@ -31,6 +31,11 @@ class Objective(Named, family="objective"):
 
     tasks: ClassVar[frozenset[Task]]
     best: ClassVar[Literal["max", "min"]] = "min"
+
+    @property
+    def key(self) -> str:
+        """Its name in a record's metrics."""
+        return "macro_f1" if isinstance(self, MacroF1) else snake(type(self).__name__)
 
     @abstractmethod
     def value(self, said: Array, labels: Array, task: Task) -> float:

@@ -22,13 +22,11 @@ from compiler.settings import (
     field_error,
     is_int,
     is_number,
+    is_str,
     nested_error,
     rule,
 )
-from compiler.spec.located import Map, plain, validated
-
-NONE = {"method": "none"}
-"""The section where a model is trained and no ensemble made."""
+from compiler.spec.located import Map, validated
 
 
 def _check_objective(value: object, name: str) -> object:
@@ -56,6 +54,7 @@ Alike = Annotated[
     float | None,
     rule("a number in (0, 1]", is_number, lambda v: 0 < v <= 1, {"type": "number", "maximum": 1}, none=True),
 ]
+Name = Annotated[str, rule("a name without '/'", is_str, lambda v: "/" not in v and v.strip(" .") == v != "")]
 Folds = Annotated[int, rule("an integer >= 2", is_int, lambda v: v >= 2, {"type": "integer", "minimum": 2})]
 
 
@@ -63,6 +62,7 @@ class EnsembleSettings(Settings):
     """How saved runs become an ensemble.
 
     Fields:
+        name: what the run is called, in its record and at the end of its folder.
         members: which runs: folders, globs and selectors, as `selectors.py` has them.
         method: how the weights are found.
         objective: what they are fitted to; None: the task's usual one.
@@ -78,6 +78,7 @@ class EnsembleSettings(Settings):
         test: whether the test split is scored.
     """
 
+    name: Name = "ensemble"
     members: Annotated[tuple[str | Mapping[str, Any], ...], Annotation(_check_members, lambda: {"type": "array"})] = ()
     method: Annotated[Weighting, named(Weighting)] = Uniform()
     objective: Annotated[Objective | None, Annotation(_check_objective, _objective_schema)] = None
@@ -98,7 +99,5 @@ class EnsembleSettings(Settings):
 
 
 def read_ensemble(section: Map, diagnostics: Diagnostics) -> EnsembleSettings | None:
-    """The settings that the `ensemble` section describes; None with the faults in `diagnostics`, or for `NONE`."""
-    if plain(section) == NONE:
-        return None
+    """The settings that the `ensemble` section describes; None, with the faults in `diagnostics`, if it is wrong."""
     return validated(EnsembleSettings, section, diagnostics, subject="ensemble")

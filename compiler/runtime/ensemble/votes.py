@@ -95,6 +95,9 @@ def read_votes(run: Run, split: str) -> Votes:
         sound = sound and (start == stop or _sound(said[start:stop], task))
     if len(data) != artefact.bytes or sha256.hexdigest() != artefact.sha256:
         raise refused(f"{what} is not what the run saved: it was changed or damaged since")
+    if said.ndim == 2 and said.dtype == np.float32 and not said.flags.c_contiguous:  # as boosters give them
+        said = np.ascontiguousarray(said)
+        sound = bool(said.size) and _sound(said, task)
     if missing := [key for key in ("predictions", "rows", "labels") if key not in found]:
         raise refused(f"{what} cannot be read: {broken or f'it has no {missing[0]!r}'}")
     for fault in _faults(said, found["rows"], found["labels"], task, sound):

@@ -131,7 +131,7 @@ class RunWriter:
         if predictions.ndim != 2 or not len(predictions) == len(rows) == len(labels):
             shapes = f"{predictions.shape}, {rows.shape}, {labels.shape}"
             raise ValueError(f"predictions (N, C), rows (N,) and labels (N, ...) needed, got {shapes}")
-        arrays = {"predictions": predictions.astype(np.float32), "rows": rows, "labels": labels}
+        arrays = {"predictions": predictions.astype(np.float32, order="C"), "rows": rows, "labels": labels}
         return self.save(f"predictions/{split}.npz", lambda path: np.savez(path, **arrays, allow_pickle=False))
 
     def remove(self, name: str) -> None:

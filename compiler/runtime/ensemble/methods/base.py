@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
+from typing import ClassVar
 
 from compiler.runtime.ensemble.blends import Pooling
 from compiler.runtime.ensemble.objectives import Objective
@@ -15,7 +16,13 @@ from compiler.settings import Problem as Fault
 
 
 class Weighting(Named, family="weighting method"):
-    """Abstract: how the members' weights are found."""
+    """Abstract: how the members' weights are found.
+
+    Class attributes:
+        learns: whether they follow from the validation rows.
+    """
+
+    learns: ClassVar[bool] = True
 
     def refusal(self, task: Task, objective: Objective, pooling: Pooling) -> str | None:
         """Why it finds no weights for these, in a sentence for the user; None where it does."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, ClassVar, cast
 
 import numpy as np
 
@@ -46,6 +46,8 @@ class Fixed(Weighting):
         weights: by the members' names, 0 for those that are not named; or one for each member, in their order. They
             are divided by their sum.
     """
+
+    learns: ClassVar[bool] = False
 
     weights: Annotated[Any, Annotation(_check, _schema)]
 

@@ -1,0 +1,184 @@
+"""One ensemble: from a plan to a complete run directory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from compiler.errors import Diagnostics, render
+from compiler.runtime.ensemble.agreement import check_members
+from compiler.runtime.ensemble.lock import LOCK, WEIGHTS, Locked, lock_text, locked_run
+from compiler.runtime.ensemble.members import SPLITS, Member, open_members, read_pool
+from compiler.runtime.ensemble.objectives import Objective
+from compiler.runtime.ensemble.plan import EnsemblePlan
+from compiler.runtime.ensemble.pool import Pool
+from compiler.runtime.ensemble.weighting import CrossValidated, Weighed, cross_validated, weigh
+from compiler.runtime.estimators.measures import measure
+from compiler.runtime.fitting.clock import Clock
+from compiler.runtime.memory import enough_memory
+from compiler.runtime.run import RunWriter, environment
+from compiler.runtime.signals import NOTHING, Signals
+from compiler.runtime.training.metrics import USUAL
+from compiler.spec.located import plain
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+@dataclass(frozen=True, slots=True)
+class Ensembled:
+    """What an ensemble came to.
+
+    Attributes:
+        metrics: by split: `val` by cross-validated weights, `val_in_sample`, and `test` where it was scored.
+        headline: the objective's name in `metrics["val"]`.
+        weights: by member.
+    """
+
+    metrics: Mapping[str, Mapping[str, float]]
+    headline: str
+    weights: Mapping[str, float]
+
+    @property
+    def score(self) -> float:
+        """What a sweep optimises."""
+        return self.metrics["val"][self.headline]
+
+
+def run_ensemble(job: EnsemblePlan, folder: Path, console: Console, overrides: Sequence[str] = ()) -> Ensembled:
+    """Open the members, weigh them, and leave a complete run of kind `ensemble` in `folder`. TensorFlow is not needed.
+
+    Args:
+        overrides: the command line, for the record.
+
+    Raises:
+        ConfigError: a member cannot be used (E803), members do not fit together (E851), a folder cannot be used
+            (E803, E806), memory or disk run out (E804, E805), a signal (E807).
+    """
+    clock, settings = Clock(), job.settings
+    with Signals() as signals, enough_memory():
+        signals.kept = NOTHING
+        diagnostics = Diagnostics()
+        members = open_members(job.section.entries["members"], diagnostics)
+        diagnostics.raise_errors()
+        place = job.section.entries["members"].place
+        check_members(members, folder, settings.method.learns, place, diagnostics)
+        diagnostics.raise_errors()
+        pool = read_pool(members, "val", diagnostics)
+        diagnostics.raise_errors()
+        assert pool is not None, "what is missing has faults"
+        tested = None
+        if settings.test and all(member.has("test") for member in members):
+            tested = read_pool(members, "test", diagnostics)
+        diagnostics.raise_errors()
+        if diagnostics.faults:
+            console.print(render(diagnostics.faults), markup=False, highlight=False, soft_wrap=True)
+        objective = settings.objective_of(pool.task)
+        clock.lap("read")
+        with RunWriter(folder, {**_facts(job, members, pool), "overrides": list(overrides)}) as writer:
+            writer.save_text(LOCK, lock_text([_locked(member, folder) for member in members]))
+            clock.lap("save")
+            weighed = weigh(pool, settings)
+            crossed = cross_validated(pool, settings)
+            clock.lap("fit")
+            blend = weighed.solution.blend
+            metrics = {
+                "val": measures(crossed.said, pool.labels, pool.task),
+                "val_in_sample": measures(pool.blended(blend), pool.labels, pool.task),
+            }
+            clock.lap("evaluate")
+            writer.save_json(WEIGHTS, blend.as_json())
+            writer.save_predictions("val", crossed.said, pool.rows, pool.labels)
+            clock.lap("save")
+            if tested is not None:
+                said = tested.blended(blend)
+                metrics["test"] = measures(said, tested.labels, tested.task)
+                clock.lap("evaluate")
+                writer.save_predictions("test", said, tested.rows, tested.labels)
+            record = {"metrics": metrics, "ensemble": _said(weighed, crossed, pool, objective)}
+            clock.lap("save")
+            writer.complete({**record, "timings": clock.rounded()})
+    weights = weighed.solution.weights
+    by_member = {} if weights is None else dict(zip(pool.names, weights.tolist(), strict=True))
+    outcome = Ensembled(metrics, objective.key, by_member)
+    console.print(summary(outcome, folder), markup=False, highlight=False, soft_wrap=True)
+    return outcome
+
+
+def measures(said: Any, labels: Any, task: Any) -> dict[str, float]:
+    """What a training run would have measured, and every objective that suits the task; by name."""
+    found = measure(said, labels, task, USUAL[task])
+    for cls in Objective.choices():
+        objective: Objective = cls()
+        if task in objective.tasks and objective.key not in found:
+            value = objective.value(said, labels, task)
+            if np.isfinite(value):  # no area under the curve where a class has no rows
+                found[objective.key] = value
+    return found
+
+
+def summary(outcome: Ensembled, folder: Path) -> str:
+    """How good the ensemble is, and where it stands."""
+    names = {"val": "val (cross-validated weights)", "val_in_sample": "val (in sample)", "test": "test"}
+    scores = (
+        f"{names[split]}  " + "  ".join(f"{name} {value:.4f}" for name, value in values.items())
+        for split, values in outcome.metrics.items()
+    )
+    weights = (f"{weight:8.4f}  {name}" for name, weight in outcome.weights.items())
+    return "\n".join([*weights, *scores, str(folder)])
+
+
+def _locked(member: Member, folder: Path) -> Locked:
+    """The member as the ensemble in `folder` keeps it."""
+    names = {split: f"predictions/{split}.npz" for split in SPLITS}
+    used = [
+        {split: run.artefacts[name].sha256 for split, name in names.items() if name in run.artefacts}
+        for run in member.runs
+    ]
+    runs = tuple(locked_run(run.root, folder, said) for run, said in zip(member.runs, used, strict=True))
+    return Locked(member.name, member.form, str(member.record["kind"]), runs)
+
+
+def _facts(job: EnsemblePlan, members: Sequence[Member], pool: Pool) -> dict[str, object]:
+    """What `run.json` says from the start."""
+    first = members[0]
+    every = {
+        what: {split: value for split in SPLITS if (value := first.fingerprint(what, split)) is not None}
+        for what in ("rows", "labels")
+    }
+    rows = {"val": len(pool)}
+    return {
+        "kind": "ensemble",
+        "name": job.settings.name,
+        "task": pool.task,
+        "data": {
+            "name": first.record["data"]["name"],
+            "classes": list(pool.classes),
+            "rows": rows,
+            "fingerprints": {**every, "classes": {"all": first.fingerprint("classes", "all")}},
+        },
+        "config": {"ensemble": plain(job.section)},
+        "seeds": {"ensemble": job.settings.seed},
+        "environment": environment(),
+    }
+
+
+def _said(weighed: Weighed, crossed: CrossValidated, pool: Pool, objective: Objective) -> dict[str, object]:
+    """The section `ensemble` of `run.json`."""
+    solution = weighed.solution
+    weights = solution.weights
+    return {
+        "objective": objective.key,
+        "pooling": weighed.pooling,
+        "weights": None if weights is None else dict(zip(pool.names, weights.tolist(), strict=True)),
+        "kept": [pool.names[m] for m in weighed.kept],
+        "picked": [pool.names[m] for m in solution.picked],
+        "cost": solution.cost,
+        "gap": solution.gap,
+        "iterations": solution.iterations,
+        "notes": list(weighed.notes),
+    }
