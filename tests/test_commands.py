@@ -111,7 +111,7 @@ def test_a_pass_must_be_known(capsys: pytest.CaptureFixture[str]) -> None:
      "error[E007]: export takes run=DIR to=keras [rows=256] (got 'rum=.')\n  hint: did you mean 'run'?"),
     ("run=. to=keras", "error[E803]: '.' is not a run: it has no run.json"),
     ("run=a to=onxn", "error[E117]: unknown form 'onxn'\n  hint: did you mean 'onnx'?"),
-    ("run=a to=h5", "error[E117]: unknown form 'h5'\n  hint: one of keras, saved_model, onnx, tflite"),
+    ("run=a to=h5", "error[E117]: unknown form 'h5'\n  hint: one of keras, saved_model, onnx, tflite, bundle, student"),
     ("run=a to=keras rows=0", "error[E107]: 'rows' must be a positive integer (got '0')"),
     ("run=a to=keras -o a.h5", "error[E006]: cannot write 'a.h5': the name of this form ends with .keras"),
     ("run=a to=keras -o a/b/c.keras", "error[E006]: cannot write 'a/b/c.keras': there is no folder 'a/b'"),

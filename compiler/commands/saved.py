@@ -27,7 +27,7 @@ def add(commands: Commands) -> None:
     evaluate.add_argument("-o", "--output", type=Path, help="write to a file")
     export = commands.add_parser("export", help="a saved run's model as a file to deploy")
     export.set_defaults(run=_export)
-    usage = "run=DIR to=keras|saved_model|onnx|tflite [rows=256]"
+    usage = "run=DIR to=keras|saved_model|onnx|tflite|bundle [rows=256]"
     export.add_argument("settings", nargs="*", metavar="KEY=VALUE", help=usage)
     export.add_argument("-o", dest="path", type=Path, metavar="PATH", help="what to write (default: the run's name)")
     add_passes(export, "inference")
@@ -96,7 +96,7 @@ def _evaluate(args: argparse.Namespace, report: Report) -> str:
 def _export(args: argparse.Namespace, report: Report) -> str:
     from compiler.runtime.quiet import quiet
     from compiler.runtime.run import read_run
-    from compiler.runtime.serving.forms import form_of, target
+    from compiler.runtime.serving.forms import OF_ENSEMBLES, form_of, target
     from compiler.runtime.serving.frozen import frozen_graph
 
     given = pairs(args.settings, "export", {"run": "DIR", "to": "keras"}, {"rows": "256"})
@@ -106,6 +106,17 @@ def _export(args: argparse.Namespace, report: Report) -> str:
     run = read_run(Path(given["run"]), verify=False)
     path = target(form, str(run.record.get("name") or "model"), args.path)
     ensemble = run.record.get("kind") == "ensemble"
+    if given["to"] in OF_ENSEMBLES and not ensemble:
+        message = f"the run '{run.root}' is of no ensemble: its kind is {run.record.get('kind')!r}"
+        raise ConfigError([Fault("E803", message, hint=f"to={given['to']} is for ensembles")])
+    if given["to"] == "bundle":
+        from compiler.runtime.serving.bundle import bundle
+
+        made = bundle(run, path)
+        if args.json:
+            return as_json({**asdict(made), "path": str(path)})
+        without = f", {made.left_out} without weight left out" if made.left_out else ""
+        return f"{made.runs} runs{without}; {made.bytes / 1e6:.1f} MB\n{path}\n"
     graph = None if ensemble else frozen_graph(run)
     with quiet():
         from compiler.runtime.serving.export import export, export_fused

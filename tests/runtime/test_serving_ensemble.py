@@ -129,3 +129,35 @@ def test_members_with_other_classes_are_refused(here: Path, capsys: pytest.Captu
     with pytest.raises(SystemExit):
         main(["predict", "run=e", "input=test.npz", "output=p.npz"])
     assert "the member 'three' ('runs/three') has another task, or other classes" in capsys.readouterr().err
+
+
+def test_a_bundle_needs_nothing_else(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It predicts to the bit what the ensemble predicted, after all that it was made of is gone; without TensorFlow."""
+    pooled(Path("inner"), {n: Path("runs") / n for n in ("small", "large", "knn")}, weighted(0.6, 0.0, 0.4))
+    folds = [Path("runs/fold0"), Path("runs/fold1")]
+    pooled(Path("e"), {"a/b": Path("inner"), "linear": folds}, weighted(0.7, 0.3, pooling="logit"))
+    wanted = predicted("run=e input=test.npz")
+    capsys.readouterr()
+    main(["export", "run=e", "to=bundle", "-o", "bundle"])
+    text = capsys.readouterr().out
+    assert text.startswith("4 runs; ") and text.endswith(" MB\nbundle\n"), text
+    for name in ("runs", "e", "inner"):
+        shutil.rmtree(name)
+    Path("bundle").rename("elsewhere")
+    np.testing.assert_array_equal(predicted("run=elsewhere input=test.npz"), wanted)
+    files = {path.name for path in Path("elsewhere").rglob("*") if path.is_file()}
+    assert not {"val.npz", "test.npz", "history.csv"} & files
+    capsys.readouterr()
+    main(["export", "run=elsewhere", "to=bundle", "-o", "again"])  # a bundle of a bundle is the same
+    np.testing.assert_array_equal(predicted("run=again input=test.npz"), wanted)
+    next(Path("again").rglob("model.keras")).write_bytes(b"other")
+    with pytest.raises(SystemExit):
+        main(["predict", "run=again", "input=test.npz", "output=p.npz"])
+    assert "'model.keras' of the run 'again/members/0-a-b/members/0-small' is not what" in capsys.readouterr().err
+
+
+def test_only_an_ensemble_is_bundled(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["export", "run=runs/small", "to=bundle"])
+    assert stop.value.code == 2 and "error[E803]: the run 'runs/small' is of no ensemble" in capsys.readouterr().err
+    assert not Path("mlp").exists()

@@ -34,11 +34,15 @@ class Pooled:
 
     Attributes:
         parts: those that the blend heeds; what has no weight is left out.
+        members: how many there are with those.
+        run: the ensemble's; None for a cross-validation.
     """
 
     name: str
     parts: tuple[Part, ...]
     blend: Blend
+    members: int
+    run: Run | None = None
 
 
 Part = Single | Pooled
@@ -94,7 +98,7 @@ def _opened(run: Run, name: str) -> Part:
     parts = tuple(_member(members[m], run) for m in used)
     for member, part in zip((members[m] for m in used), parts, strict=True):
         _require_task(member, part, run)
-    return Pooled(name, parts, blend.only(used))
+    return Pooled(name, parts, blend.only(used), len(members), run)
 
 
 def _member(member: Locked, ensemble: Run) -> Part:
@@ -102,7 +106,8 @@ def _member(member: Locked, ensemble: Run) -> Part:
     if member.form != "folds":
         return _opened(runs[0], member.name)
     mean = Weighted(cast(Task, ensemble.record["task"]), np.full(len(runs), 1 / len(runs)))
-    return Pooled(member.name, tuple(_opened(run, f"{member.name}.{i}") for i, run in enumerate(runs)), mean)
+    parts = tuple(_opened(run, f"{member.name}.{i}") for i, run in enumerate(runs))
+    return Pooled(member.name, parts, mean, len(runs))
 
 
 def _require_task(member: Locked, part: Part, ensemble: Run) -> None:

@@ -6,8 +6,6 @@ run's own model says about the same rows.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,10 +21,11 @@ from compiler.errors import ConfigError, Diagnostics, Fault
 from compiler.ir import CheckedGraph
 from compiler.passes import Pass, run_passes
 from compiler.runtime.quiet import quiet
-from compiler.runtime.run import TEMPORARY, Run
-from compiler.runtime.run.files import refused, reported
+from compiler.runtime.run import Run
+from compiler.runtime.run.files import refused
 from compiler.runtime.serving import keras_file, onnx, saved_model, tflite
 from compiler.runtime.serving.ensemble import opened
+from compiler.runtime.serving.forms import placed
 from compiler.runtime.serving.fused import fuse
 from compiler.runtime.serving.network import network_of
 from compiler.runtime.serving.sample import BATCH, ROWS, Sample, sample
@@ -132,7 +131,7 @@ def export_fused(run: Run, passes: Mapping[str, Pass], form: str, path: Path, ro
 def _written(form: str, model: Any, signature: Signature, compared: _Compared, path: Path) -> tuple[float, float]:
     """Write a model; how much what was written differs, and the largest value of that output."""
     written = MODULES[form]
-    with _placed(path) as aside:
+    with placed(path) as aside:
         with _expressed(form):
             written.write(model, signature, aside)
         with _expressed(form, reading=True):
@@ -201,18 +200,3 @@ def _reason(error: Exception) -> str:
     """What a converter says: its first line with `error:`, or its first line."""
     told = next((line for line in str(error).splitlines() if "error: " in line), first_line(error))
     return told.rpartition("error: ")[2][:200]
-
-
-@contextmanager
-def _placed(path: Path) -> Iterator[Path]:
-    """Gives where to make a file or folder aside, and renames it to `path` when all went well."""
-    aside: Path | None = None
-    try:
-        with reported(f"write '{path}'", "E006"):
-            aside = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=path.parent))
-            made = aside / path.name
-            yield made
-            made.replace(path)
-    finally:
-        if aside is not None:
-            shutil.rmtree(aside, ignore_errors=True)

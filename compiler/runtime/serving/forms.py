@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from compiler.errors import ConfigError, Fault, did_you_mean
 from compiler.runtime.extras import require
+from compiler.runtime.run.files import TEMPORARY, reported
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,9 @@ FORMS: Mapping[str, Form] = {
 }
 """By name; `export.py` says how each is written and read."""
 
+OF_ENSEMBLES: Mapping[str, Form] = {"bundle": Form(), "student": Form()}
+"""What only an ensemble can be made, a run directory each; `bundle.py` and `student.py` write them."""
+
 
 def form_of(name: str) -> Form:
     """The form `name`, ready to be written.
@@ -40,10 +47,11 @@ def form_of(name: str) -> Form:
     Raises:
         ConfigError: E117, there is no such form; E808, it needs a package that is not installed.
     """
-    if name not in FORMS:
-        hint = did_you_mean(name, FORMS) or f"one of {', '.join(FORMS)}"
+    known = {**FORMS, **OF_ENSEMBLES}
+    if name not in known:
+        hint = did_you_mean(name, known) or f"one of {', '.join(known)}"
         raise ConfigError([Fault("E117", f"unknown form {name!r}", hint=hint)])
-    form = FORMS[name]
+    form = known[name]
     require(form.packages, form.extra, f"to={name}")
     return form
 
@@ -65,3 +73,22 @@ def target(form: Form, model: str, path: Path | None) -> Path:
     if reason:
         raise ConfigError([Fault("E006", f"cannot write '{path}': {reason}")])
     return path
+
+
+@contextmanager
+def placed(path: Path) -> Iterator[Path]:
+    """Gives where to make a file or folder aside, and renames it to `path` when all went well.
+
+    Raises:
+        ConfigError: E006 or E805, the file system refuses.
+    """
+    aside: Path | None = None
+    try:
+        with reported(f"write '{path}'", "E006"):
+            aside = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=path.parent))
+            made = aside / path.name
+            yield made
+            made.replace(path)
+    finally:
+        if aside is not None:
+            shutil.rmtree(aside, ignore_errors=True)
