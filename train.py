@@ -18,6 +18,7 @@ from omegaconf import DictConfig
 
 from compiler.runtime.cli import TRIAL, multirun, plain_run, reporting_faults
 from compiler.runtime.ensemble.plan import EnsemblePlan, plan_ensemble
+from compiler.runtime.experiment.job import carry_out, is_experiment
 from compiler.runtime.job import as_typed, run, summary
 from compiler.runtime.plan import Plan, plan
 from compiler.runtime.resume import asked, plan_again
@@ -75,7 +76,10 @@ def main() -> None:
                 report(job.warnings)
                 finish(job, unfinished, arguments.overrides)
                 return
-            _planned.append(planned(compose(arguments.overrides, arguments.config_dir, arguments.config_name)))
+            composed = compose(arguments.overrides, arguments.config_dir, arguments.config_name)
+            if is_experiment(composed):
+                sys.exit(carry_out(arguments))
+            _planned.append(planned(composed))
             report(_planned[0].warnings)
     swept = multirun(sys.argv[1:])
     if swept is not None:  # Hydra's own complaints have no places

@@ -262,7 +262,7 @@ def resolved(value: object, places: Tree, cfg: DictConfig, path: str, diagnostic
             name = str(key)
             child = places.get(name) if isinstance(places, Map) else None
             keys[name] = places.key_place(name) if isinstance(places, Map) else place
-            below = f"{path}.{name}" if path else name
+            below = f"{path}[{name}]" if "." in name else f"{path}.{name}" if path else name
             entries[name] = resolved(item, child or Leaf(None, place), cfg, below, diagnostics)
         return Map(entries, place, keys)
     if isinstance(value, list):

@@ -1,0 +1,1 @@
+"""Experiments: several commands of `train.py` that build on each other, as one configuration file."""
