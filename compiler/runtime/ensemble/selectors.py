@@ -82,6 +82,8 @@ def _read(item: Tree, diagnostics: Diagnostics, root: Path) -> _Selector | None:
         return None
     known_keys(item, (*KINDS, *CHOICES), "a selector", diagnostics)
     kinds = [key for key in KINDS if key in item.entries]
+    if not kinds and not item.entries.keys() <= {*KINDS, *CHOICES}:
+        return None  # the unknown key is the fault
     if len(kinds) != 1:
         message = f"a selector has one of {', '.join(KINDS)} (got {' and '.join(kinds) or 'none'})"
         diagnostics.report("E105", message, item.place)

@@ -14,13 +14,11 @@ Mode = Literal["min", "max"]
 F = TypeVar("F", bound=HasFields)
 
 LARGER = frozenset((
-    "acc", "accuracy", "auc", "binary_accuracy", "categorical_accuracy", "f1", "f1_macro", "f1_score", "macro_f1",
-    "precision", "r2", "r2_score", "recall", "roc_auc", "sparse_categorical_accuracy", "top_k_accuracy",
-    "sparse_top_k_categorical_accuracy", "top_k_categorical_accuracy",
+    "acc", "accuracy", "auc", "f1", "macro_f1", "macrof1", "precision", "r2", "recall", "roc_auc", "top_k_accuracy",
 ))  # fmt: skip
 SMALLER = frozenset((
-    "brier", "cross_entropy", "log_loss", "loss", "mae", "mape", "mean_absolute_error",
-    "mean_absolute_percentage_error", "mean_squared_error", "mse", "rmse", "root_mean_squared_error",
+    "brier", "cross_entropy", "log_loss", "logloss", "loss", "mae", "mape", "mean_absolute_error", "mse", "rmse",
+    "root_mean_squared_error",
 ))  # fmt: skip
 """Metrics of which less is better; of `LARGER` more. Held against those of trainings and of ensembles by a test: to ask
 their classes would take as long as to read the runs."""

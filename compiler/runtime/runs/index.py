@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 from compiler.runtime.run.files import TEMPORARY
@@ -36,21 +36,29 @@ _encoded = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 @dataclass(slots=True)
 class _Line:
-    """What is known of one run: when its record was read, its head, computed metrics, and the numbers of its parts."""
+    """What is known of one run: its record's stamp, `RunFolder.alone`, head, computed metrics, numbers of its parts."""
 
     stamp: tuple[int, int, int]
+    alone: int
     head: Fields
     computed: dict[str, float | None]
     parts: Sequence[int]
 
 
-@dataclass(slots=True)
+@dataclass
 class _Contents:
-    """The contents of parts, each once, as JSON, and as mappings where they were asked for."""
+    """The contents of parts, each once: as lines of JSON, and as mappings where they were asked for."""
 
-    texts: list[bytes] = field(default_factory=list[bytes])
-    numbers: dict[bytes, int] = field(default_factory=dict[bytes, int])
+    lines: bytes = b""
     read: dict[int, Fields] = field(default_factory=dict[int, Fields])
+
+    @cached_property
+    def texts(self) -> list[bytes]:
+        return self.lines.split(b"\n") if self.lines else []
+
+    @cached_property
+    def numbers(self) -> dict[bytes, int]:
+        return {text: number for number, text in enumerate(self.texts)}
 
     def number(self, part: Fields) -> int:
         from pydantic_core import to_json  # json takes three times as long for 100,000 small values
@@ -82,16 +90,18 @@ class Runs:
     def __init__(self, root: Path, depth: int | None = None) -> None:
         self._root = root
         self._prefix = "" if root == Path() else f"{root}/"
-        folders = sorted(run_folders(root, depth), key=_path_of)
-        self._lines, self._contents = _load(root / INDEX)
-        deeper = {path: line for path, line in self._lines.items() if depth is not None and path.count("/") >= depth}
-        known, self._lines, self._changes = self._lines, deeper, 0
+        known, self._contents = _load(root / INDEX)
+        alone = {path: line.alone for path, line in known.items()}
+        folders = sorted(run_folders(root, depth, alone), key=_path_of)
+        deeper = {path: line for path, line in known.items() if depth is not None and path.count("/") >= depth}
+        self._lines, self._changes = deeper, 0
         entries: list[Entry] = []
         for folder in folders:
             line = known.get(folder.path)
             if line is None or line.stamp != folder.stamp:
                 line = self._read(folder)
                 self._changes += 1
+            line.alone = folder.alone
             self._lines[folder.path] = line
             entries.append(self._entry(folder.path, line))
         self._changes += len(known.keys() - self._lines.keys())
@@ -118,7 +128,7 @@ class Runs:
         except (ValueError, RecursionError):  # half a surrogate pair, or a thousand mappings in each other
             head = {"status": DAMAGED, "reason": "its record has values that no program of ours writes"}
             numbers = [self._contents.number({})] * len(parts)
-        return _Line(folder.stamp, head, {}, numbers)
+        return _Line(folder.stamp, folder.alone, head, {}, numbers)
 
     def _entry(self, path: str, line: _Line) -> Entry:
         status: str = line.head["status"]
@@ -151,24 +161,22 @@ def _load(path: Path) -> tuple[dict[str, _Line], _Contents]:
     try:
         first, _, body = path.read_bytes().partition(b"\n")
         header = json.loads(first)
-        if header != {"version": VERSION, "parts": list(PARTS), "texts": header["texts"], "crc": zlib.crc32(body)}:
+        if header != {"version": VERSION, "parts": list(PARTS), "crc": zlib.crc32(body)}:
             return {}, _Contents()
-        lines = body.split(b"\n")
-        texts, runs = lines[: header["texts"]], json.loads(b"[" + b",".join(lines[header["texts"] :]) + b"]")
-    except (OSError, ValueError, KeyError, TypeError):
+        runs, _, lines = body.partition(b"\n")
+        return {path: _Line(tuple(stamp), *rest) for path, stamp, *rest in json.loads(runs)}, _Contents(lines)
+    except (OSError, ValueError):
         return {}, _Contents()
-    contents = _Contents(texts, dict(zip(texts, range(len(texts)), strict=True)))
-    return {path: _Line(tuple(stamp), head, computed, parts) for path, stamp, head, computed, parts in runs}, contents
 
 
 def _write(root: Path, lines: dict[str, _Line], contents: _Contents) -> None:
     used: dict[int, int] = {}
-    runs: list[bytes] = []
+    runs: list[object] = []
     for path, line in lines.items():
         parts = [used.setdefault(number, len(used)) for number in line.parts]
-        runs.append(_encoded([path, line.stamp, line.head, line.computed, parts]).encode())
-    body = b"\n".join([*(contents.texts[number] for number in used), *runs])
-    header = {"version": VERSION, "parts": PARTS, "texts": len(used), "crc": zlib.crc32(body)}
+        runs.append([path, line.stamp, line.alone, line.head, line.computed, parts])
+    body = b"\n".join([_encoded(runs).encode(), *(contents.texts[number] for number in used)])
+    header = {"version": VERSION, "parts": PARTS, "crc": zlib.crc32(body)}
     with suppress(OSError):  # a cache that cannot be written is none
         descriptor, aside = tempfile.mkstemp(prefix=TEMPORARY, dir=root)
         try:
