@@ -71,7 +71,7 @@ def ours(root: Path) -> dict[str, Any]:
         "gap": solution.gap,
         "cross-validated loss": value,
         "steps": solution.iterations,
-        "members used": int(np.count_nonzero(solution.weights)),
+        "members used": int(np.count_nonzero(np.asarray(solution.weights))),
     }
 
 

@@ -16,6 +16,7 @@ from compiler.runtime.ensemble.objectives import AUC, MAE, RMSE, Accuracy, Brier
 from compiler.runtime.ensemble.pool import Pool
 from compiler.runtime.ensemble.problem import Problem
 from compiler.runtime.ensemble.solvers.likelihood import likeliest
+from compiler.runtime.ensemble.solvers.logarithmic import penalty
 from compiler.runtime.training.losses import Task
 
 Array = NDArray[Any]
@@ -191,3 +192,28 @@ def test_what_is_not_convex_has_no_proof(objective: Objective) -> None:
     assert "cannot be proved: it is not convex" in str(Optimal().refusal("binary", objective, "probability"))
     assert Optimal().refusal("binary", LogLoss(), "probability") is None
     assert "logits are pooled" in str(Optimal().refusal("binary", Brier(), "logit"))
+
+
+@pytest.mark.parametrize("task", ["multiclass", "binary", "multilabel"])
+def test_pooled_logits(task: Task) -> None:
+    ridge = 2.0
+    for seed in range(20):
+        said, labels = members(seed) if task != "multilabel" else values(seed, task)
+        if task == "binary":
+            said, labels = said[:, :, :2] / said[:, :, :2].sum(axis=2, keepdims=True), labels % 2
+        if task != "multilabel":
+            said = spoilt(said, labels, seed % 6)
+        said = said[:10]
+        problem = Problem(pool_of(said, labels, task), LogLoss(), "logit")
+        solution = Optimal(ridge=ridge).weigh(problem)
+        assert solution.weights is not None and solution.gap is not None
+
+        def penalised(w: Array, problem: Problem = problem) -> float:
+            return problem.mean_cost(w) + penalty(w, ridge, len(problem.pool))
+
+        reached = penalised(solution.weights)
+        found = minimize(penalised, 0.9 * solution.weights + 0.01, method="L-BFGS-B", bounds=[(0, None)] * len(said))
+        drawn = np.random.default_rng(seed).gamma(0.3, size=(50, len(said)))
+        assert solution.weights.min() >= 0 and solution.gap <= 1e-8, seed
+        assert reached - min(float(found.fun), *map(penalised, drawn)) <= solution.gap, seed
+        assert reached == pytest.approx(float(found.fun), abs=1e-6), seed

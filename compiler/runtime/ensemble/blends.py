@@ -63,10 +63,11 @@ class Weighted(Blend):
     temperature: float = 1.0
 
     def __call__(self, said: Iterable[NDArray[Any]]) -> Values:
-        total: Any = 0.0
+        total: Any = None
         for weight, one in zip(self.weights, said, strict=True):
-            if weight:
-                total = total + weight * (one.astype(np.float64) if self.pooling == "probability" else self.log(one))
+            if weight or total is None:  # the first one tells the shape, where no logarithm has a weight
+                part = weight * (one.astype(np.float64) if self.pooling == "probability" else self.log(one))
+                total = part if total is None else total + part
         if self.pooling == "logit":
             return self.normalised(total / self.temperature)
         return total if self.temperature == 1.0 else self.normalised(self.log(total) / self.temperature)

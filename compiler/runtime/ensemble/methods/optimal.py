@@ -8,6 +8,7 @@ from compiler.runtime.ensemble.objectives import MAE, RMSE, Brier, LogLoss, Obje
 from compiler.runtime.ensemble.problem import Problem, Solution
 from compiler.runtime.ensemble.solvers.bounded import Bounded
 from compiler.runtime.training.losses import Task
+from compiler.settings import PositiveNumber
 
 
 class Optimal(Weighting):
@@ -15,13 +16,21 @@ class Optimal(Weighting):
 
     The log-loss, Brier's score and the squared error are convex in the weights, the absolute error is a linear program.
     Accuracy, F1 and AUC are none of these: whoever wants them takes a method that searches.
+
+    Where logits are pooled the weights are not negative, and their sum is free: it makes the blend surer or less sure.
+    There `gap` is that of the log-loss and the ridge's penalty together.
+
+    Fields:
+        ridge: how many rows' worth the prior is that draws the weights of pooled logits to equal ones.
     """
+
+    ridge: PositiveNumber = 1.0
 
     def refusal(self, task: Task, objective: Objective, pooling: Pooling) -> str | None:
         name = type(objective).__name__
         if not isinstance(objective, (LogLoss, Brier, RMSE, MAE)):
             return f"the optimum of {name!r} cannot be proved: it is not convex in the weights"
-        if pooling == "logit":
+        if pooling == "logit" and not isinstance(objective, LogLoss):
             return f"the optimum of {name!r} cannot be proved where logits are pooled"
         return None
 
@@ -30,24 +39,33 @@ class Optimal(Weighting):
 
         # the matrices are small, and where other processes work too, BLAS's threads, which spin, take 5 times as long
         with threadpool_limits(1, "blas"):
-            found = _found(problem)
-        cost = problem.cost(found.weights)
-        bound = found.bound if problem.diversity else problem.objective.of_mean(max(found.bound, 0.0))
-        gap = (problem.penalised(found.weights) if problem.diversity else cost) - bound
-        return Solution(problem.blend(found.weights), cost, max(gap, 0.0), found.iterations)
+            found = self._found(problem)
+        weights, cost = found.weights, problem.cost(found.weights)
+        if problem.pooling == "logit":
+            from compiler.runtime.ensemble.solvers.logarithmic import penalty
 
+            gap = problem.penalised(weights) + penalty(weights, self.ridge, len(problem.pool)) - found.bound
+        elif problem.diversity:
+            gap = problem.penalised(weights) - found.bound
+        else:
+            gap = cost - problem.objective.of_mean(max(found.bound, 0.0))
+        return Solution(problem.blend(weights), cost, max(gap, 0.0), found.iterations)
 
-def _found(problem: Problem) -> Bounded:
-    scale = 1 + problem.diversity
-    linear = -problem.diversity * problem.singles if problem.diversity else None
-    if problem.likelihoods is not None:
-        from compiler.runtime.ensemble.solvers.likelihood import likeliest
+    def _found(self, problem: Problem) -> Bounded:
+        scale = 1 + problem.diversity
+        linear = -problem.diversity * problem.singles if problem.diversity else None
+        if problem.pooling == "logit":
+            from compiler.runtime.ensemble.solvers.logarithmic import least_pooled
 
-        return likeliest(problem.likelihoods, linear, scale)
-    if isinstance(problem.objective, MAE):
-        from compiler.runtime.ensemble.solvers.absolute import least_absolute, wrong_by
+            return least_pooled(problem.pool, self.ridge, linear, scale)
+        if problem.likelihoods is not None:
+            from compiler.runtime.ensemble.solvers.likelihood import likeliest
 
-        return least_absolute(wrong_by(problem.pool), linear, scale)
-    from compiler.runtime.ensemble.solvers.quadratic import gram_of, least_squares
+            return likeliest(problem.likelihoods, linear, scale)
+        if isinstance(problem.objective, MAE):
+            from compiler.runtime.ensemble.solvers.absolute import least_absolute, wrong_by
 
-    return least_squares(gram_of(problem.pool), linear, scale)
+            return least_absolute(wrong_by(problem.pool), linear, scale)
+        from compiler.runtime.ensemble.solvers.quadratic import gram_of, least_squares
+
+        return least_squares(gram_of(problem.pool), linear, scale)

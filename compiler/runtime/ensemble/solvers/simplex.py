@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 Values = NDArray[np.float64]
 
+PIVOTS = 30  # of NNLS for a member at most; one is the rule, three are SciPy's limit
+
 
 def nearest_in_hull(gram: Values) -> Values:
     """The w of the simplex that minimises w' gram w, (M,).
@@ -26,7 +28,9 @@ def nearest_in_hull(gram: Values) -> Values:
         return (length == 0) / (length == 0).sum()
     values, vectors = np.linalg.eigh(gram / np.outer(length, length))
     rows = np.sqrt(np.clip(values, 0, None))[:, None] * vectors.T
-    scaled, _ = nnls(np.vstack([rows, length.min() / length]), np.append(np.zeros(len(gram)), 1.0))
+    scaled, _ = nnls(
+        np.vstack([rows, length.min() / length]), np.append(np.zeros(len(gram)), 1.0), maxiter=PIVOTS * len(gram)
+    )
     found = scaled / length
     return found / found.sum()
 
