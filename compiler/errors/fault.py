@@ -37,6 +37,15 @@ class Place:
         """Whether the value stands on the command line."""
         return self.source.kind == "override"
 
+    def within(self, text: str) -> Place:
+        """The span of `text` in this one, where it stands there once, as between quotes or in an override's list."""
+        lines = self.source.text.splitlines()
+        line = lines[self.line - 1] if self.line <= len(lines) else ""
+        before, found, after = line[self.column - 1 :][: self.width].partition(text)
+        if not found or text in after:
+            return self
+        return replace(self, column=self.column + len(before), width=len(text))
+
     def part(self, text: str, offset: int, width: int | None = None) -> Place:
         """The span of a part of `text`, the value that stands here; where that is quoted, all of it.
 

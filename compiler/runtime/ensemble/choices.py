@@ -38,7 +38,7 @@ def _text(tree: Map, key: str, what: str, diagnostics: Diagnostics) -> Text | No
     if value is None:
         return None
     if isinstance(value, Leaf) and isinstance(value.value, str) and value.value:
-        return value.value, value.place
+        return value.value, value.place.within(value.value)
     diagnostics.report("E106", f"{key!r} must be {what} (got {shown(plain(value))})", value.place)
     return None
 
@@ -60,7 +60,7 @@ def _per(best: Map, diagnostics: Diagnostics) -> tuple[Text, ...]:
     found: list[Text] = []
     for item in items:
         if isinstance(item, Leaf) and isinstance(item.value, str) and item.value:
-            found.append((item.value, item.place))
+            found.append((item.value, item.place.within(item.value)))
         else:
             message = f"'per' must be a field of runs, or a list of such (got {shown(plain(item))})"
             diagnostics.report("E106", message, item.place)

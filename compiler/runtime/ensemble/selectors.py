@@ -75,7 +75,8 @@ def _read(item: Tree, diagnostics: Diagnostics, root: Path) -> _Selector | None:
     """The selector that an item is; None with the fault in `diagnostics`."""
     if isinstance(item, Leaf) and isinstance(item.value, str) and item.value:
         several = is_pattern(item.value) and not (root / item.value).is_dir()
-        return _Selector("glob" if several else "run", item.value, item.place, Query(), item.place, root)
+        place = item.place.within(item.value)
+        return _Selector("glob" if several else "run", item.value, place, Query(), place, root)
     if not isinstance(item, Map):
         message = f"a member must be a folder, a glob or a selector (got {shown(plain(item))})"
         diagnostics.report("E106", message, item.place)
@@ -98,8 +99,9 @@ def _read(item: Tree, diagnostics: Diagnostics, root: Path) -> _Selector | None:
     if not isinstance(value, Leaf) or not isinstance(value.value, str) or not value.value:
         diagnostics.report("E106", f"{kind!r} must be a path (got {shown(plain(value))})", value.place)
         return None
-    spot = next((item.key_place(key) for key in CHOICES if key in item.entries), value.place)
-    return _Selector(kind, value.value, value.place, query, spot, root) if query else None
+    place = value.place.within(value.value)
+    spot = next((item.key_place(key) for key in CHOICES if key in item.entries), place)
+    return _Selector(kind, value.value, place, query, spot, root) if query else None
 
 
 @dataclass(frozen=True, slots=True)
