@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatch
 from functools import cache
@@ -16,6 +17,7 @@ from hypothesis import HealthCheck, settings
 if TYPE_CHECKING:
     from tests.pages import Example
     from tests.slurm.cluster import Cluster
+    from tests.sweep.browser import Browser
 
 TESTS = Path(__file__).parent
 GOLDENS = TESTS / "golden"
@@ -74,6 +76,21 @@ def slurm() -> Iterator[Cluster]:
         for name, value in cluster.environment.items():
             patch.setenv(name, value)
         yield cluster
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A real browser; skips where none can stand."""
+    from tests.sweep import browser
+
+    if reason := browser.missing():
+        pytest.skip(reason)
+    try:
+        browser.install()
+    except subprocess.CalledProcessError as error:
+        pytest.skip(f"apt-get could not install Chromium: {error.stderr.decode()[-200:]}")
+    with browser.Browser(tmp_path_factory.mktemp("chromium")) as opened:
+        yield opened
 
 
 @pytest.fixture

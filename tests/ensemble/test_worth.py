@@ -81,3 +81,11 @@ def test_more_members_never_harm_the_optimum_on_its_own_rows() -> None:
     assert found.sizes == (1, 2, 3, 4, 6, 8)
     assert all(more <= less + 1e-9 for less, more in zip(found.in_sample, found.in_sample[1:], strict=False))
     assert found.in_sample[-1] == pytest.approx(_least(pool.truth.astype(np.float64)), abs=1e-6)
+
+
+def test_when_time_is_out_the_rest_is_left() -> None:
+    pool = drawn_pool("multiclass", 6, 60)
+    problem = Problem(pool, LogLoss())
+    assert set(worths(problem, Uniform(), seconds=-1)) == set()
+    none = by_size(problem, Uniform(), folds(pool.labels, pool.task, 5, 0), seconds=-1)
+    assert none.sizes == none.in_sample == none.crossed == none.uniform == ()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,24 +17,10 @@ from compiler.runtime.sweep.report.page import ROWS
 from compiler.runtime.sweep.results import write_results
 from compiler.runtime.sweep.standing import standing_of
 from compiler.runtime.sweep.study import Study
-from tests.sweep import browser
 from tests.sweep.browser import Browser
 from tests.sweep.sweeps import ACCURACY, PARAMS, RATE, drawn, study, tell, trial
 
 ATTACK = '<script>window.attacked=1</script><img src=x onerror="window.attacked=1"><b>bold</b>'
-
-
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    reason = browser.missing()
-    if reason:
-        pytest.skip(reason)
-    try:
-        browser.install()
-    except subprocess.CalledProcessError as error:
-        pytest.skip(f"apt-get could not install Chromium: {error.stderr.decode()[-200:]}")
-    with Browser(tmp_path_factory.mktemp("chromium")) as opened:
-        yield opened
 
 
 def swept(root: Path, count: int, *, two: bool = False) -> Study:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compiler.runtime.ensemble.intervals import Interval, McNemar, mcnemar, resample, right
-from compiler.runtime.ensemble.methods import Uniform
+from compiler.runtime.ensemble.methods import Greedy, Uniform
 from compiler.runtime.ensemble.pool import Pool
 from compiler.runtime.ensemble.problem import Problem
 from compiler.runtime.ensemble.settings import EnsembleSettings
@@ -19,7 +19,7 @@ from compiler.runtime.ensemble.weighting import CrossValidated, Weighed, cross_v
 Array = NDArray[Any]
 
 BEST = "best single"
-_RIVALS = {"uniform": Uniform()}
+_RIVALS = {"uniform": Uniform(), "greedy": Greedy()}
 
 
 @dataclass(frozen=True, slots=True)

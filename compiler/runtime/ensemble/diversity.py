@@ -44,6 +44,18 @@ class Pairs:
     double_fault: Values | None = None
     kappa: Values | None = None
 
+    def matrices(self) -> dict[str, Values]:
+        """Those measures that there are, by name."""
+        every = {
+            "error_correlation": self.error_correlation,
+            "distance": self.distance,
+            "q": self.q,
+            "disagreement": self.disagreement,
+            "double_fault": self.double_fault,
+            "kappa": self.kappa,
+        }
+        return {name: matrix for name, matrix in every.items() if matrix is not None}
+
 
 def pairs(pool: Pool, members: Sequence[int]) -> Pairs:
     """The measures of all pairs of some members, given by their positions; only their predictions are read."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -39,8 +40,9 @@ class Interval:
         return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
 
     def as_json(self) -> dict[str, float | None]:
-        """For `run.json`."""
-        return {"estimate": self.estimate, "low": self.low, "high": self.high, "level": self.level}
+        """For `run.json`, which has no NaN."""
+        estimate = self.estimate if isfinite(self.estimate) else None
+        return {"estimate": estimate, "low": self.low, "high": self.high, "level": self.level}
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,11 +11,14 @@ import numpy as np
 
 from compiler.errors import Diagnostics, render
 from compiler.runtime.ensemble.agreement import check_members
+from compiler.runtime.ensemble.anatomy import anatomy
+from compiler.runtime.ensemble.comparison import compare_test, compare_val
 from compiler.runtime.ensemble.lock import LOCK, WEIGHTS, Locked, lock_text, locked_run
 from compiler.runtime.ensemble.members import SPLITS, Member, open_members, read_pool
 from compiler.runtime.ensemble.objectives import Objective
 from compiler.runtime.ensemble.plan import EnsemblePlan
 from compiler.runtime.ensemble.pool import Pool
+from compiler.runtime.ensemble.report import PAGE, facts_of, report
 from compiler.runtime.ensemble.weighting import CrossValidated, Weighed, cross_validated, weigh
 from compiler.runtime.estimators.measures import measure
 from compiler.runtime.fitting.clock import Clock
@@ -90,6 +93,7 @@ def run_ensemble(job: EnsemblePlan, folder: Path, console: Console, overrides: S
                 "val": measures(crossed.said, pool.labels, pool.task),
                 "val_in_sample": measures(pool.blended(blend), pool.labels, pool.task),
             }
+            compared = {"val": compare_val(pool, settings, crossed)}
             clock.lap("evaluate")
             writer.save_json(WEIGHTS, blend.as_json())
             writer.save_predictions("val", crossed.said, pool.rows, pool.labels)
@@ -97,9 +101,16 @@ def run_ensemble(job: EnsemblePlan, folder: Path, console: Console, overrides: S
             if tested is not None:
                 said = tested.blended(blend)
                 metrics["test"] = measures(said, tested.labels, tested.task)
+                compared["test"] = compare_test(pool, tested, settings, weighed)
                 clock.lap("evaluate")
                 writer.save_predictions("test", said, tested.rows, tested.labels)
-            record = {"metrics": metrics, "ensemble": _said(weighed, crossed, pool, objective)}
+            made = anatomy(pool, settings, weighed, crossed)
+            clock.lap("look")
+            if settings.report:
+                facts = facts_of(pool, settings, weighed)
+                writer.save_text(PAGE, report(settings.name, facts, metrics, compared, made))
+            looked = {"compared": {k: each.as_json() for k, each in compared.items()}, "diversity": made.as_json()}
+            record = {"metrics": metrics, "ensemble": {**_said(weighed, crossed, pool, objective), **looked}}
             clock.lap("save")
             writer.complete({**record, "timings": clock.rounded()})
     weights = weighed.solution.weights

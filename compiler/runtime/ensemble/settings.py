@@ -76,6 +76,7 @@ class EnsembleSettings(Settings):
         draws: of rows, for the paired bootstrap intervals.
         seed: of folds, bags, draws and methods that draw.
         test: whether the test split is scored.
+        report: whether `report.html` is written.
     """
 
     name: Name = "ensemble"
@@ -92,6 +93,7 @@ class EnsembleSettings(Settings):
     draws: NonNegativeInt = 2000
     seed: NonNegativeInt = 0
     test: Bool = True
+    report: Bool = True
 
     def objective_of(self, task: Task) -> Objective:
         """What weights are fitted to for a task."""

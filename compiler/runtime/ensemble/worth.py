@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
+from time import monotonic
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,18 +21,19 @@ SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
 """Of the ensembles that are compared by their size."""
 
 
-def worths(problem: Problem, method: Weighting, most: int = DROPPED) -> Mapping[int, float]:
+def worths(problem: Problem, method: Weighting, most: int = DROPPED, seconds: float = inf) -> Mapping[int, float]:
     """By how much the cost on the rows of the problem rises when a member is dropped and the rest are weighed again.
 
     A member that has no weight is worth nothing, and is not dropped to see it.
 
     Args:
         most: how many are dropped, those with the largest weights.
+        seconds: after which no further one is dropped.
 
     Returns:
         By the members' positions; without those that were not tried. Empty for one member: nothing is left without it.
     """
-    every = list(range(problem.pool.size))
+    every, end = list(range(problem.pool.size)), monotonic() + seconds
     if len(every) < 2:
         return {}
     whole = method.weigh(problem)
@@ -39,6 +42,8 @@ def worths(problem: Problem, method: Weighting, most: int = DROPPED) -> Mapping[
     cost = _cost(problem, whole.blend)
     found = dict.fromkeys(idle, 0.0)
     for m in tried:
+        if monotonic() > end:
+            break
         rest = problem.only([other for other in every if other != m])
         found[m] = _cost(rest, method.weigh(rest).blend) - cost
     return found
@@ -61,7 +66,9 @@ class Sizes:
     uniform: tuple[float, ...]
 
 
-def by_size(problem: Problem, method: Weighting, fold: NDArray[np.int64], sizes: Sequence[int] = SIZES) -> Sizes:
+def by_size(
+    problem: Problem, method: Weighting, fold: NDArray[np.int64], sizes: Sequence[int] = SIZES, seconds: float = inf
+) -> Sizes:
     """How good ensembles of few members are, and what more of them bring.
 
     The first members are those with the largest weights when all are weighed; of equal ones the best alone. Objectives
@@ -70,29 +77,40 @@ def by_size(problem: Problem, method: Weighting, fold: NDArray[np.int64], sizes:
     Args:
         fold: (N,), which fold each row is in.
         sizes: of which those are looked at for which there are members.
+        seconds: after which no further size is looked at.
     """
+    end = monotonic() + seconds
+    parts = [
+        (problem.take(np.flatnonzero(fold != number)), problem.take(np.flatnonzero(fold == number)))
+        for number in range(int(fold.max()) + 1)
+    ]
+    ranked = order(problem, method.weigh(problem))
+    ranked_by_fold = [(order(train, method.weigh(train)), order(train, Uniform().weigh(train))) for train, _ in parts]
+    costs: list[tuple[float, float, float]] = []
     there = [k for k in sizes if k <= problem.pool.size]
-    inside = [_cost(part := problem.only(k), method.weigh(part).blend) for k in _firsts(problem, method, there)]
-    crossed, uniform = np.zeros(len(there)), np.zeros(len(there))
-    for number in range(int(fold.max()) + 1):
-        train, out = problem.take(np.flatnonzero(fold != number)), problem.take(np.flatnonzero(fold == number))
-        share = len(out.pool) / len(problem.pool)
-        for way, total in ((method, crossed), (Uniform(), uniform)):
-            for i, first in enumerate(_firsts(train, way, there)):
-                total[i] += share * _cost(out.only(first), way.weigh(train.only(first)).blend)
-    values = (tuple(_value(problem, float(cost)) for cost in costs) for costs in (inside, crossed, uniform))
-    return Sizes(tuple(there), *values)
+    for k in there:
+        if monotonic() > end:
+            break
+        inside = _of_members(problem, problem, method, ranked[:k])
+        crossed = uniform = 0.0
+        for (train, out), (ours, best) in zip(parts, ranked_by_fold, strict=True):
+            share = len(out.pool) / len(problem.pool)
+            crossed += share * _of_members(train, out, method, ours[:k])
+            uniform += share * _of_members(train, out, Uniform(), best[:k])
+        costs.append((inside, crossed, uniform))
+    columns = [tuple(_value(problem, cost) for cost in column) for column in zip(*costs, strict=True)] or [(), (), ()]
+    return Sizes(tuple(there[: len(costs)]), *columns)
+
+
+def _of_members(train: Problem, out: Problem, method: Weighting, members: list[int]) -> float:
+    """The cost on the rows of one problem, by weights from those of another."""
+    return _cost(out.only(members), method.weigh(train.only(members)).blend)
 
 
 def order(problem: Problem, solution: Solution) -> list[int]:
     """The members by their weights, largest first; of equal ones, and where there are no weights, the best alone."""
     weights = np.zeros(problem.pool.size) if solution.weights is None else solution.weights
     return [int(m) for m in np.lexsort((problem.singles, -weights))]
-
-
-def _firsts(problem: Problem, method: Weighting, sizes: Sequence[int]) -> list[list[int]]:
-    ranked = order(problem, method.weigh(problem))
-    return [ranked[:k] for k in sizes]
 
 
 def _cost(problem: Problem, blend: Blend) -> float:
