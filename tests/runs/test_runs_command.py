@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compiler.commands import main
+from compiler.runtime.run import RunWriter
 from compiler.runtime.runs.pattern import Pattern
 from tests.runs.saved import fail, save
 
@@ -129,3 +130,10 @@ def test_globs_match_as_pathlibs_do(
     if pattern.matches("") and start.is_dir():
         found.add(pattern.start.as_posix())
     assert found == {path.relative_to(root).as_posix() for path in root.glob("/".join(steps))}, every
+
+
+def test_a_reason_of_several_lines_is_one_line_of_the_table(outputs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with RunWriter(Path("outputs/runs/g"), {"kind": "keras", "name": "mlp"}) as run:
+        run.fail("first\n  second")
+    main(["runs", "where=$path == 'outputs/runs/g'", "show=reason"])
+    assert "  first second  " in capsys.readouterr().out.splitlines()[1]

@@ -50,7 +50,7 @@ def _cell(value: object) -> str:
         return ""
     if isinstance(value, float):
         return f"{value:.4f}" if 1e-3 <= abs(value) < 1e6 or not value else f"{value:.3g}"
-    return str(value)
+    return " ".join(str(value).split())  # a reason may have several lines
 
 
 def _is_number(value: object) -> bool:
