@@ -131,6 +131,7 @@ CODES: dict[str, str] = {
     # ensembles
     "E850": "choice by the test split",
     "E851": "members that do not fit together",
+    "E852": "weights that cannot be found",
     "E853": "member that was trained on validation rows",
     "E854": "member that is there twice",
     "E855": "ensemble that contains itself",

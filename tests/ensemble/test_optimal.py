@@ -11,13 +11,17 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from threadpoolctl import threadpool_limits
 
+from compiler.errors import Diagnostics, Place, Source
+from compiler.runtime.ensemble.aim import check_aim
 from compiler.runtime.ensemble.methods import Optimal
 from compiler.runtime.ensemble.objectives import AUC, MAE, RMSE, Accuracy, Brier, LogLoss, MacroF1, Objective
 from compiler.runtime.ensemble.pool import Pool
 from compiler.runtime.ensemble.problem import Problem
+from compiler.runtime.ensemble.settings import EnsembleSettings
 from compiler.runtime.ensemble.solvers.likelihood import likeliest
 from compiler.runtime.ensemble.solvers.logarithmic import penalty
 from compiler.runtime.training.losses import Task
+from compiler.spec.located import Leaf, Map
 
 Array = NDArray[Any]
 
@@ -217,3 +221,29 @@ def test_pooled_logits(task: Task) -> None:
         assert solution.weights.min() >= 0 and solution.gap <= 1e-8, seed
         assert reached - min(float(found.fun), *map(penalised, drawn)) <= solution.gap, seed
         assert reached == pytest.approx(float(found.fun), abs=1e-6), seed
+
+
+@pytest.mark.parametrize(
+    ("settings", "task", "message", "where"),
+    [
+        ({"objective": Accuracy()}, "binary", "the optimum of 'accuracy' cannot be proved", "objective"),
+        ({"objective": Brier(), "pooling": "logit"}, "binary", "the optimum of 'brier' cannot be proved", "pooling"),
+        ({"objective": RMSE()}, "binary", "'rmse' is no objective of members of the task 'binary'", "objective"),
+        ({"objective": MAE(), "pooling": "logit"}, "regression", "values have no logits", "pooling"),
+        ({"objective": Brier(), "pooling": "auto"}, "binary", None, ""),
+    ],
+)
+def test_what_cannot_be_found_is_a_fault_where_it_was_asked_for(
+    settings: dict[str, Any], task: Task, message: str | None, where: str
+) -> None:
+    def place(line: int) -> Place:
+        return Place(Source("optimal.yaml", "objective: x\npooling: y\n"), line, 1)
+
+    section = Map({"objective": Leaf("x", place(1)), "pooling": Leaf("y", place(2))}, place(1))
+    diagnostics = Diagnostics()
+    check_aim(EnsembleSettings(method=Optimal(), **settings), task, section, diagnostics)
+    assert [fault.code for fault in diagnostics.faults] == ([] if message is None else ["E852"])
+    if message:
+        (fault,) = diagnostics.faults
+        assert message in fault.message and fault.hint
+        assert fault.place == section.entries[where].place

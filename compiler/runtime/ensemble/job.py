@@ -11,6 +11,7 @@ import numpy as np
 
 from compiler.errors import Diagnostics, render
 from compiler.runtime.ensemble.agreement import check_members
+from compiler.runtime.ensemble.aim import check_aim
 from compiler.runtime.ensemble.anatomy import anatomy
 from compiler.runtime.ensemble.comparison import compare_test, compare_val
 from compiler.runtime.ensemble.lock import LOCK, WEIGHTS, Locked, lock_text, locked_run
@@ -59,7 +60,8 @@ def run_ensemble(job: EnsemblePlan, folder: Path, console: Console, overrides: S
         overrides: the command line, for the record.
 
     Raises:
-        ConfigError: a member cannot be used (E803), members do not fit together (E851), a folder cannot be used
+        ConfigError: a member cannot be used (E803), members do not fit together (E851), or
+            what is asked for cannot be had with them (E852), a folder cannot be used
             (E803, E806), memory or disk run out (E804, E805), a signal (E807).
     """
     clock, settings = Clock(), job.settings
@@ -68,6 +70,7 @@ def run_ensemble(job: EnsemblePlan, folder: Path, console: Console, overrides: S
         diagnostics = Diagnostics()
         members = open_members(job.section.entries["members"], diagnostics)
         diagnostics.raise_errors()
+        check_aim(settings, members[0].task, job.section, diagnostics)
         place = job.section.entries["members"].place
         check_members(members, folder, settings.method.learns, place, diagnostics)
         diagnostics.raise_errors()

@@ -20,9 +20,11 @@ class Weighting(Named, family="weighting method"):
 
     Class attributes:
         learns: whether they follow from the validation rows.
+        instead: what to do where `refusal` says why not, for the user.
     """
 
     learns: ClassVar[bool] = True
+    instead: ClassVar[str | None] = None
 
     def refusal(self, task: Task, objective: Objective, pooling: Pooling) -> str | None:
         """Why it finds no weights for these, in a sentence for the user; None where it does."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from compiler.runtime.ensemble.blends import Pooling
 from compiler.runtime.ensemble.methods.base import Weighting
 from compiler.runtime.ensemble.objectives import MAE, RMSE, Brier, LogLoss, Objective
@@ -24,10 +26,14 @@ class Optimal(Weighting):
         ridge: how many rows' worth the prior is that draws the weights of pooled logits to equal ones.
     """
 
+    instead: ClassVar[str | None] = (
+        "ensemble.method=greedy searches; or ensemble.objective=auto: the usual loss, whose optimum is certain"
+    )
+
     ridge: PositiveNumber = 1.0
 
     def refusal(self, task: Task, objective: Objective, pooling: Pooling) -> str | None:
-        name = type(objective).__name__
+        name = objective.key
         if not isinstance(objective, (LogLoss, Brier, RMSE, MAE)):
             return f"the optimum of {name!r} cannot be proved: it is not convex in the weights"
         if pooling == "logit" and not isinstance(objective, LogLoss):
