@@ -79,6 +79,10 @@ def test_more_members_never_harm_the_optimum_on_its_own_rows() -> None:
     pool = drawn_pool("multiclass", 8, 100)
     found = by_size(Problem(pool, LogLoss()), Optimal(), folds(pool.labels, pool.task, 5, 0))
     assert found.sizes == (1, 2, 3, 4, 6, 8)
+    fold = folds(pool.labels, pool.task, 5, 0)
+    problem = Problem(pool, LogLoss())
+    solved = [Optimal().weigh(problem.take(np.flatnonzero(fold != number))) for number in range(-1, 5)]
+    assert by_size(problem, Optimal(), fold, known=solved) == found, "what is known need not be found again"
     assert all(more <= less + 1e-9 for less, more in zip(found.in_sample, found.in_sample[1:], strict=False))
     assert found.in_sample[-1] == pytest.approx(_least(pool.truth.astype(np.float64)), abs=1e-6)
 

@@ -59,7 +59,7 @@ class Anatomy:
 
 
 def anatomy(
-    pool: Pool, settings: EnsembleSettings, weighed: Weighed, crossed: CrossValidated, seconds: float = 20.0
+    pool: Pool, settings: EnsembleSettings, weighed: Weighed, crossed: CrossValidated, seconds: float = 5.0
 ) -> Anatomy:
     """Look into an ensemble.
 
@@ -73,6 +73,7 @@ def anatomy(
     solution = weighed.solution
     ranked = order(problem, solution)
     kept = list(weighed.kept)
+    known = [each.solution for each in (weighed, *crossed.weighed)]
     among = worths(problem.only(kept), settings.method, seconds=seconds)
     blend, singles = solution.blend, problem.singles
     split = ambiguity(problem, blend) if isinstance(blend, Weighted) and blend.weights.min() >= 0 else None
@@ -86,5 +87,5 @@ def anatomy(
         pairs=pairs(pool, ranked[:SHOWN]),
         split=split,
         worths={kept[m]: worth for m, worth in among.items()},
-        sizes=by_size(problem, settings.method, crossed.fold, seconds=seconds),
+        sizes=by_size(problem, settings.method, crossed.fold, seconds=seconds, known=known),
     )

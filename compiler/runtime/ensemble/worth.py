@@ -67,7 +67,12 @@ class Sizes:
 
 
 def by_size(
-    problem: Problem, method: Weighting, fold: NDArray[np.int64], sizes: Sequence[int] = SIZES, seconds: float = inf
+    problem: Problem,
+    method: Weighting,
+    fold: NDArray[np.int64],
+    sizes: Sequence[int] = SIZES,
+    seconds: float = inf,
+    known: Sequence[Solution] = (),
 ) -> Sizes:
     """How good ensembles of few members are, and what more of them bring.
 
@@ -78,14 +83,19 @@ def by_size(
         fold: (N,), which fold each row is in.
         sizes: of which those are looked at for which there are members.
         seconds: after which no further size is looked at.
+        known: the solution of all members, and that without each fold, where they have been found.
     """
     end = monotonic() + seconds
     parts = [
         (problem.take(np.flatnonzero(fold != number)), problem.take(np.flatnonzero(fold == number)))
         for number in range(int(fold.max()) + 1)
     ]
-    ranked = order(problem, method.weigh(problem))
-    ranked_by_fold = [(order(train, method.weigh(train)), order(train, Uniform().weigh(train))) for train, _ in parts]
+    whole, *without = known or [method.weigh(each) for each in (problem, *(train for train, _ in parts))]
+    ranked = order(problem, whole)
+    ranked_by_fold = [
+        (order(train, solution), order(train, Uniform().weigh(train)))
+        for (train, _), solution in zip(parts, without, strict=True)
+    ]
     costs: list[tuple[float, float, float]] = []
     there = [k for k in sizes if k <= problem.pool.size]
     for k in there:
