@@ -237,6 +237,20 @@ def test_a_pid_that_was_given_again(tmp_path: Path) -> None:
     assert [trial.state for trial in study.recover()] == ["waiting"]
 
 
+def test_a_supervisor_that_lives_is_left_to_tell_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The board of a cluster's sweep sees a worker on its own machine dead as soon as the pool beside it does."""
+    study = new_study(tmp_path, 2)
+    for name, supervisor in (("a", (ME.pid, ME.started)), ("b", (ME.pid, ME.started - 1000))):
+        assert study.claim(Owner(name, ME.host, ME.pid, ME.started - 1000, ME.space, "slurm:1", supervisor))
+    assert [trial.number for trial in study.recover()] == [1], "nobody looks after b"
+    (told,) = study.lost("a", "killed", "its process was killed by SIGKILL")
+    assert (told.number, told.code) == (0, "killed")
+    assert study.claim(Owner("c", ME.host, ME.pid, ME.started - 1000, ME.space, "slurm:1", (ME.pid, ME.started)))
+    assert study.recover() == []
+    monkeypatch.setattr("compiler.runtime.sweep.orphans.SUPERVISED", 0.0)
+    assert [trial.number for trial in study.recover()] == [0], "it has had time enough"
+
+
 def test_taken_and_never_signed_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     study = new_study(tmp_path, 1)
     study.storage.set_trial_state_values(study.trial_id(0), optuna.trial.TrialState.RUNNING)

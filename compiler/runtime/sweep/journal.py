@@ -5,6 +5,7 @@ Optuna is imported with this file.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import threading
@@ -35,7 +36,8 @@ class Journal(JournalStorage):
 
     def __init__(self, path: Path) -> None:
         self._file = _JournalFile(path)
-        super().__init__(self._file)
+        with _no_collection():
+            super().__init__(self._file)  # reads it
         self._thread_lock = threading.RLock()  # `together` holds it before the file's lock, as all operations do
 
     @contextmanager
@@ -64,6 +66,18 @@ class Journal(JournalStorage):
         # Optuna replaces a trial that changes, so these can be written while others go on
         write_snapshot(self._file.path, study.study_name, study.directions, study.user_attrs, trials, offset)
         return True
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Let nobody look for garbage among a million new objects that stay: a third of the time to read them."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 class _JournalFile(BaseJournalBackend):

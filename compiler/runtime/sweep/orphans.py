@@ -17,28 +17,39 @@ OWNERLESS = 20.0
 """Seconds after which a trial counts as an orphan that was taken, but for which nobody signed."""
 
 
+SUPERVISED = 30.0
+"""Seconds in which a supervisor that lives tells why its worker died, which nobody else can."""
+
+
 class Orphans:
-    """Finds a study's orphans. It remembers when it first saw a trial without an owner."""
+    """Finds a study's orphans. It remembers since when it waits for one: a trial without an owner, or one that its
+    owner's supervisor is about to tell."""
 
     def __init__(self, study: Study) -> None:
         self._study = study
-        self._ownerless: dict[int, float] = {}
+        self._since: dict[tuple[int, str | None], float] = {}
 
     def recover(self, scheduler: Alive | None) -> list[TrialState]:
         """See `Study.recover`."""
         found: list[TrialState | None] = []
-        before, self._ownerless = self._ownerless, {}
+        before, self._since = self._since, {}
+
+        def waited(key: tuple[int, str | None], seconds: float) -> bool:
+            self._since[key] = since = before.get(key, monotonic())
+            return monotonic() - since >= seconds
+
         for frozen in self._study.frozen("RUNNING"):
             claim: Mapping[str, Any] = frozen.user_attrs.get(CLAIM, {})
             if not claim.get("owner"):  # its owner is about to sign, or died just then
-                self._ownerless[frozen.number] = seen = before.get(frozen.number, monotonic())
-                if monotonic() - seen < OWNERLESS:
+                if not waited((frozen.number, None), OWNERLESS):
                     continue
                 reason = "its worker died when it had just taken it"
             else:
                 owner = Owner.read(claim["owner"])
                 heartbeat = self._study.folder.worker(owner.name)
                 if lives(owner, heartbeat, self._study.definition.search.orphan_after, scheduler):
+                    continue
+                if owner.supervised and not waited((frozen.number, claim.get("token")), SUPERVISED):
                     continue
                 reason = f"its worker died ({owner.job or f'process {owner.pid}'} on {owner.host})"
             found.append(self._end(frozen.number, claim.get("token"), {"code": None, "reason": reason}, retry=True))

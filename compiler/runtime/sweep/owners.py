@@ -23,6 +23,7 @@ class Owner:
         started: when it began, in seconds since the epoch: a pid is given again, a pid with its start is not.
         space: of pids; two containers of one host name have two.
         job: what a scheduler calls it, `slurm:123_4`; None where there is none.
+        supervisor: pid and beginning of the process beside it that tells why it died; None where nobody does.
     """
 
     name: str
@@ -31,17 +32,21 @@ class Owner:
     started: float
     space: str = ""
     job: str | None = None
+    supervisor: tuple[int, float] | None = None
 
     @classmethod
-    def here(cls, name: str | None = None, job: str | None = None) -> Owner:
-        """This process."""
+    def here(cls, name: str | None = None, job: str | None = None, supervisor: int | None = None) -> Owner:
+        """This process, and the pid of its supervisor."""
         host, pid = socket.gethostname(), os.getpid()
-        return cls(name or f"{host}-{pid}-{uuid4().hex[:8]}", host, pid, _started(pid) or 0.0, _space(), job)
+        begun = None if supervisor is None else _started(supervisor)
+        above = None if supervisor is None or begun is None else (supervisor, begun)
+        return cls(name or f"{host}-{pid}-{uuid4().hex[:8]}", host, pid, _started(pid) or 0.0, _space(), job, above)
 
     @classmethod
     def read(cls, value: Mapping[str, Any]) -> Owner:
         """What `as_json` gave."""
-        return cls(**{key: value[key] for key in cls.__slots__ if key in value})
+        known = {key: value[key] for key in cls.__slots__ if key in value}
+        return cls(**{**known, "supervisor": tuple(above) if (above := known.get("supervisor")) else None})
 
     def as_json(self) -> dict[str, object]:
         return asdict(self)
@@ -56,8 +61,12 @@ class Owner:
         """Whether the process lives; None where it is not this machine's."""
         if not self.local:
             return None
-        started = _started(self.pid)
-        return started is not None and abs(started - self.started) < 1.0  # the boot time it is counted from is rounded
+        return _runs(self.pid, self.started)
+
+    @property
+    def supervised(self) -> bool:
+        """Whether its supervisor lives, as far as this process can see."""
+        return self.local and self.supervisor is not None and _runs(*self.supervisor)
 
 
 Alive = Callable[[Owner], bool | None]
@@ -101,6 +110,11 @@ def _started(pid: int) -> float | None:
         return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
     except psutil.Error:
         return None
+
+
+def _runs(pid: int, begun: float) -> bool:
+    started = _started(pid)
+    return started is not None and abs(started - begun) < 1.0  # the boot time it is counted from is rounded
 
 
 @cache

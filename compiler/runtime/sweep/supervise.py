@@ -61,7 +61,8 @@ class Worker:
         self._log = folder.workers / f"{name}.log"
         self.killed_for: Death | None = None
         folder.workers.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "compiler.runtime.sweep.worker", str(folder.root), "--id", name, *arguments]
+        own = (str(folder.root), "--id", name, "--supervisor", str(os.getpid()))
+        command = [sys.executable, "-m", "compiler.runtime.sweep.worker", *own, *arguments]
         with self._log.open("ab") as log:
             # a session of its own: Ctrl-C on the terminal reaches its supervisor alone
             self._process = subprocess.Popen(

@@ -36,11 +36,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m compiler.runtime.sweep.worker")
     parser.add_argument("folder", type=Path, help="of the sweep")
     parser.add_argument("--id", required=True, help="a name that no other worker of the sweep ever had")
+    parser.add_argument("--supervisor", type=int, help="the process that tells why this one died")
     parser.add_argument("--job", help="what a scheduler calls it")
     parser.add_argument("--trial", type=int, help="the only trial that it may take")
     parser.add_argument("--trials", type=int, help="after so many it ends")
     given = parser.parse_args(argv)
-    folder, owner = SweepFolder(given.folder.absolute()), Owner.here(given.id, given.job)
+    folder, owner = SweepFolder(given.folder.absolute()), Owner.here(given.id, given.job, given.supervisor)
     with reporting_faults(), Signals() as signals, signals.held(), Heartbeat(folder.worker(owner.name), owner) as heart:
         return work(folder, owner, heart, signals, given.trial, given.trials)
 

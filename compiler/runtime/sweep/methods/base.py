@@ -12,6 +12,7 @@ from compiler.runtime.training.named import Named
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.samplers import BaseSampler
+    from optuna.search_space import IntersectionSearchSpace
 
     from compiler.runtime.sweep.space import Space
 
@@ -25,12 +26,15 @@ class Draw:
         number: the trial's.
         space: all parameters, those under a condition too.
         n_trials: how many the sweep is planned to have.
+        common: finds the parameters that all finished trials have; the same one for all draws of a process, for it
+            remembers those that it has seen.
     """
 
     search_seed: int
     number: int
     space: Space
     n_trials: int
+    common: IntersectionSearchSpace
 
     @property
     def seed(self) -> int:

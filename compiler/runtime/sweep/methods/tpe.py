@@ -34,13 +34,17 @@ class TPE(Method):
     def sampler(self, draw: Draw) -> BaseSampler:
         import optuna
 
+        from compiler.runtime.sweep.samplers.tpe import Parzen
+
+        group = self.multivariate and draw.conditional
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # group
-            return optuna.samplers.TPESampler(
+            return Parzen(
+                draw.common if self.multivariate and not group else None,
                 n_startup_trials=self.n_startup_trials,
                 n_ei_candidates=self.n_ei_candidates,
                 multivariate=self.multivariate,
-                group=self.multivariate and draw.conditional,
+                group=group,
                 constant_liar=self.constant_liar,
                 seed=draw.seed,
             )

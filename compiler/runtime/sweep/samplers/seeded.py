@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from optuna.samplers import BaseSampler
+from optuna.search_space import IntersectionSearchSpace
 
 from compiler.runtime.sweep.methods.base import Draw, Method
 from compiler.runtime.sweep.samplers.cube import snapped
@@ -35,6 +36,7 @@ class Seeded(BaseSampler):
     def __init__(self, method: Method, seed: int, space: Space, n_trials: int) -> None:
         self._method, self._seed, self._space, self._n_trials = method, seed, space, n_trials
         self._samplers: OrderedDict[int, BaseSampler] = OrderedDict()
+        self._common = IntersectionSearchSpace(include_pruned=True)
 
     def __str__(self) -> str:
         return f"Seeded({type(self._method).__name__})"
@@ -42,7 +44,7 @@ class Seeded(BaseSampler):
     def _of(self, trial: FrozenTrial) -> BaseSampler:
         """The trial's own sampler: the same one for all its parameters, since its random numbers go on."""
         if trial.number not in self._samplers:
-            draw = Draw(self._seed, trial.number, self._space, self._n_trials)
+            draw = Draw(self._seed, trial.number, self._space, self._n_trials, self._common)
             self._samplers[trial.number] = self._method.sampler(draw)
             while len(self._samplers) > _KEPT:
                 self._samplers.popitem(last=False)
