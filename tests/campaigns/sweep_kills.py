@@ -124,6 +124,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--trees", action="store_true", help="boosted trees in the place of networks")
     given = parser.parse_args()
+    # a shell lets what it puts into the background ignore SIGINT, and a controller would inherit that
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with tempfile.TemporaryDirectory() as folder:
         campaign = Campaign(Path(folder), TREES if given.trees else NETWORK, given.trials, given.seed)
         faults = campaign.run(given.kills, given.longest)
