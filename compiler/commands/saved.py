@@ -5,11 +5,15 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from compiler.commands.plugins import add_config, plugins_of
-from compiler.commands.text import Commands, Report, add_passes, as_json, pairs, place_of, whole
+from compiler.commands.text import Commands, Report, add_passes, as_json, number, pairs, place_of, whole
 from compiler.errors import ConfigError, Fault, did_you_mean
 from compiler.errors import as_json as fault_as_json
+
+if TYPE_CHECKING:
+    from compiler.runtime.run import Run
 
 _SPLITS = ("test", "val", "train")
 
@@ -27,7 +31,7 @@ def add(commands: Commands) -> None:
     evaluate.add_argument("-o", "--output", type=Path, help="write to a file")
     export = commands.add_parser("export", help="a saved run's model as a file to deploy")
     export.set_defaults(run=_export)
-    usage = "run=DIR to=keras|saved_model|onnx|tflite|bundle [rows=256]"
+    usage = "run=DIR to=keras|saved_model|onnx|tflite|bundle [rows=256]; to=student model=NAME [train.epochs=20]"
     export.add_argument("settings", nargs="*", metavar="KEY=VALUE", help=usage)
     export.add_argument("-o", dest="path", type=Path, metavar="PATH", help="what to write (default: the run's name)")
     add_passes(export, "inference")
@@ -96,9 +100,11 @@ def _evaluate(args: argparse.Namespace, report: Report) -> str:
 def _export(args: argparse.Namespace, report: Report) -> str:
     from compiler.runtime.quiet import quiet
     from compiler.runtime.run import read_run
-    from compiler.runtime.serving.forms import OF_ENSEMBLES, form_of, target
+    from compiler.runtime.serving.forms import form_of, target
     from compiler.runtime.serving.frozen import frozen_graph
 
+    if "to=student" in args.settings:
+        return _student(args, report)
     given = pairs(args.settings, "export", {"run": "DIR", "to": "keras"}, {"rows": "256"})
     rows = whole(given, "rows")
     form = form_of(given["to"])
@@ -106,10 +112,8 @@ def _export(args: argparse.Namespace, report: Report) -> str:
     run = read_run(Path(given["run"]), verify=False)
     path = target(form, str(run.record.get("name") or "model"), args.path)
     ensemble = run.record.get("kind") == "ensemble"
-    if given["to"] in OF_ENSEMBLES and not ensemble:
-        message = f"the run '{run.root}' is of no ensemble: its kind is {run.record.get('kind')!r}"
-        raise ConfigError([Fault("E803", message, hint=f"to={given['to']} is for ensembles")])
     if given["to"] == "bundle":
+        _require_ensemble(run, "bundle")
         from compiler.runtime.serving.bundle import bundle
 
         made = bundle(run, path)
@@ -131,3 +135,41 @@ def _export(args: argparse.Namespace, report: Report) -> str:
         f"{done.layers[0]} layers became {done.layers[1]}; outputs differ by {done.difference:.1e} at most "
         f"on {done.rows} (the largest is {done.largest:.2g})\n{path}\n"
     )
+
+
+def _student(args: argparse.Namespace, report: Report) -> str:
+    """Train a network to say what an ensemble says; words that are no settings of the command are overrides."""
+    from rich.console import Console
+
+    from compiler.runtime.run import read_run
+    from compiler.runtime.serving.forms import form_of, target
+    from compiler.runtime.serving.student import HARD, TEMPERATURE, Lessons, student_plan
+
+    own = [word for word in args.settings if word.partition("=")[0] in ("run", "to", "temperature", "hard")]
+    words = [word for word in args.settings if word not in own]
+    optional = {"temperature": f"{TEMPERATURE:g}", "hard": f"{HARD:g}"}
+    given = pairs(own, "export", {"run": "DIR", "to": "student"}, optional)
+    if not any(word.startswith(("model=", "model_file=")) for word in words):
+        raise ConfigError([Fault("E007", "to=student needs model=NAME", hint="a small network: model=mlp")])
+    temperature = number(given, "temperature", "a positive number", lambda value: value > 0)
+    hard = number(given, "hard", "a number from 0 to 1", lambda value: 0 <= value <= 1)
+    lessons = Lessons(TEMPERATURE if temperature is None else temperature, HARD if hard is None else hard)
+    run = read_run(Path(given["run"]))
+    _require_ensemble(run, "student")
+    path = target(form_of("student"), f"{run.record.get('name') or 'ensemble'}-student", args.path)
+    job = student_plan(run, words, lessons, place_of("run", given), args.config_dir, args.config_name)
+    if not args.json:
+        report(job.warnings)
+    from compiler.runtime.job import run as train
+    from compiler.runtime.job import summary
+
+    outcome = train(job, path, Console(quiet=args.json), args.settings)
+    if args.json:
+        return as_json({"path": str(path), "metrics": outcome.metrics, "ensemble": run.metrics})
+    return f"{summary(outcome, path)}\n"
+
+
+def _require_ensemble(run: Run, form: str) -> None:
+    if run.record.get("kind") != "ensemble":
+        message = f"the run '{run.root}' is of no ensemble: its kind is {run.record.get('kind')!r}"
+        raise ConfigError([Fault("E803", message, hint=f"to={form} is for ensembles")])

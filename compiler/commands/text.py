@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +76,27 @@ def whole(given: Mapping[str, str], key: str) -> int | None:
     if not text.isdecimal() or int(text) == 0:
         raise ConfigError([Fault("E107", f"{key!r} must be a positive integer (got {text!r})")])
     return int(text)
+
+
+def number(given: Mapping[str, str], key: str, rule: str, holds: Callable[[float], bool]) -> float | None:
+    """A setting that is a number; None where it is not given.
+
+    Args:
+        rule, holds: what it must be, in words and as a test.
+
+    Raises:
+        ConfigError: E107, it is something else.
+    """
+    text = given.get(key)
+    if text is None:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not (isfinite(value) and holds(value)):
+        raise ConfigError([Fault("E107", f"{key!r} must be {rule} (got {text!r})")])
+    return value
 
 
 def place_of(key: str, given: Mapping[str, str]) -> Place:

@@ -197,7 +197,7 @@ def _fit_network(
     checkpoints = Checkpoints(writer.root, often.seconds, often.share) if often else None
     snapshots = SnapshotFolder(writer.root, writer.about) if job.train.snapshots else None
     begun = job.initial, checkpoints, checkpoint
-    return fit(job.graph, job.train, dataset, writer, progress, *begun, signals, warm, clock, snapshots)
+    return fit(job.graph, job.train, dataset, writer, progress, *begun, signals, warm, clock, snapshots, job.teacher)
 
 
 def _fit_estimator(
@@ -218,6 +218,7 @@ def _facts(job: Plan, dataset: Dataset) -> dict[str, object]:
         "name": job.name,
         "task": dataset.task,
         "spec_hash": job.spec_hash,
+        **({"teacher": dict(job.teacher.about)} if job.teacher else {}),
         **(_network(job.model) if isinstance(job.model, Network) else _estimator(job.model, dataset)),
         "data": {
             "name": dataset.name,

@@ -16,6 +16,7 @@ from compiler.runtime.data.source import DataSettings, read_data
 from compiler.runtime.estimators.checks import check_estimator
 from compiler.runtime.initial import InitialWeights, check_frozen, check_initial
 from compiler.runtime.training import TrainSettings, read_train
+from compiler.runtime.training.teacher import Teacher
 from compiler.spec.compose import Composed, load_plugins
 from compiler.spec.freeze import frozen_text
 from compiler.spec.located import Map, plain, validated
@@ -51,6 +52,7 @@ class Plan:
             the data can show.
         warnings: what was suspicious.
         others: the further sections that a plan follows from, plain: `limits` and `plugins`.
+        teacher: what the model learns from besides the labels.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Plan:
     data_section: Map
     warnings: tuple[Fault, ...]
     others: Mapping[str, object]
+    teacher: Teacher | None = None
 
     @property
     def kind(self) -> str:

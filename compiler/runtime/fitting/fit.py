@@ -14,6 +14,7 @@ from compiler.ir import CheckedGraph
 from compiler.runtime.checks import measured
 from compiler.runtime.data import Dataset
 from compiler.runtime.fitting.clock import Clock
+from compiler.runtime.fitting.distilling import DistillingSteps
 from compiler.runtime.fitting.feed import on_device
 from compiler.runtime.fitting.health import Health
 from compiler.runtime.fitting.kept import seeded, steps_of
@@ -30,6 +31,7 @@ from compiler.runtime.run import Checkpoint, Checkpoints, SnapshotFolder
 from compiler.runtime.signals import Signals
 from compiler.runtime.training import TrainSettings, Unsuitable, head_of, objective
 from compiler.runtime.training.strategies import Single
+from compiler.runtime.training.teacher import Teacher
 from compiler.runtime.warm import Warm
 from compiler.targets.keras import build
 
@@ -49,6 +51,7 @@ def fit(
     warm: Warm | None = None,
     clock: Clock | None = None,
     snapshots: SnapshotFolder | None = None,
+    teacher: Teacher | None = None,
 ) -> Outcome:
     """Train the model that `graph` describes, keep the weights of its best epoch, and evaluate those.
 
@@ -65,6 +68,7 @@ def fit(
         warm: what this process keeps from one training for the next.
         clock: has the time that was spent before.
         snapshots: where the epochs of `train.snapshots` are kept.
+        teacher: what is learnt from besides the labels.
 
     Raises:
         Diverged: E802; the best weights so far are saved as `model.keras`.
@@ -91,10 +95,11 @@ def fit(
 
     def made() -> Steps:
         copied = partial(warm.copied, copy=on_device) if warm else on_device
-        return Steps(
+        given = (
             model, goal, metrics, train.updating, graph.precision, train.batch_size, train.feed, train.lowerings,
             replicas, copied,
         )  # fmt: skip
+        return Steps(*given) if teacher is None else DistillingSteps(teacher, teacher.says(data), *given)
 
     with steps_of(warm, graph, model, train, data, goal, metrics, made) as steps:
         model = steps.model

@@ -87,9 +87,13 @@ class Steps:
             return y.reshape(len(y), -1).astype("float32")
         return y.astype("int32")
 
+    def targets(self, y: NDArray[Any]) -> NDArray[Any]:
+        """What a step gets of the labels of training rows."""
+        return self.labels(y)
+
     def epoch(self, x: Inputs, y: NDArray[Any], weights: NDArray[np.float32] | None) -> Loop:
         """What does the steps of an epoch, some at a time."""
-        feed = feed_of(x, self.labels(y), weights, self.batch_size, self.feed, self._copied)
+        feed = feed_of(x, self.targets(y), weights, self.batch_size, self.feed, self._copied)
         if self._loop is not None:  # traced in an earlier training
             self._loop.feed, self._loop.xla = feed, False
             return self._loop

@@ -104,14 +104,24 @@ class SharedPreprocessing:
         Raises:
             ConfigError: E7xx, the data are gone; E803, they are not the same for all runs.
         """
-        data = self._each(lambda kept: kept.own_data(place), whole=True)
-        wanted: Split = getattr(data[0], split)
+        data = self._data(place)
+        return self._found(data, getattr(data[0], split))
+
+    def rows_like(self, wanted: Split, place: Place) -> SharedRows:
+        """The rows of the runs' own data that have the ids of `wanted`. Raises as `own_rows` does."""
+        return self._found(self._data(place), wanted)
+
+    def _data(self, place: Place) -> list[Dataset]:
+        return self._each(lambda kept: kept.own_data(place), whole=True)
+
+    def _found(self, data: Sequence[Dataset], wanted: Split) -> SharedRows:
         taken = [_taken(each, wanted.ids) for each in data]
-        for single, rows in zip(self.runs, taken, strict=True):
+        for single, own, rows in zip(self.runs, data, taken, strict=True):
             if rows is None:
-                message = f"the data of {single.name!r} lack rows of '{split}' that {self.runs[0].name!r} has"
-                raise refused(message, "the same data.split, without data.limit, for all members")
-            self._require(single.name, wanted.ids, rows.y, wanted.ids, wanted.y)
+                lacking = np.setdiff1d(wanted.ids, np.concatenate([split.ids for split in _splits(own)]))
+                message = f"the data of the member {single.name!r} lack {len(lacking):,} of the rows ({_some(lacking)})"
+                raise refused(message, "members without data.limit")
+            self._require(single.name, rows.ids, rows.y, wanted.ids, wanted.y)
         return SharedRows(PerRun(tuple(rows.x for rows in taken if rows)), wanted.y, wanted.ids)
 
     def _each(self, make: Callable[[Preprocessing], T], *, whole: bool = False) -> list[T]:
@@ -134,10 +144,9 @@ class SharedPreprocessing:
             what = "reads other rows"
         elif y is not None and first_y is not None and not np.array_equal(y, first_y):
             wrong = np.flatnonzero((y != first_y).reshape(len(y), -1).any(axis=1))
-            some = ", ".join(str(each) for each in ids[wrong[:_SHOWN]])
-            what = f"has other labels for {len(wrong):,} rows ({some}{', ...' if len(wrong) > _SHOWN else ''})"
+            what = f"has other labels for {len(wrong):,} rows ({_some(ids[wrong])})"
         if what:
-            raise refused(f"the member {name!r} {what} than {self.runs[0].name!r}")
+            raise refused(f"the member {name!r} {what} than is asked about")
 
 
 def prepared_alike(kept: Preprocessing, other: Preprocessing) -> bool:
@@ -150,13 +159,21 @@ def _key(kept: Preprocessing, whole: bool) -> str:
     return json.dumps([section, None if whole else kept.fitted], sort_keys=True, default=str)
 
 
+def _some(rows: Array) -> str:
+    return ", ".join(str(row) for row in rows[:_SHOWN]) + (", ..." if len(rows) > _SHOWN else "")
+
+
+def _splits(data: Dataset) -> tuple[Split, Split, Split]:
+    return data.train, data.val, data.test
+
+
 def _by(warnings: Iterable[Fault]) -> dict[object, Fault]:
     return {fault.identity: fault for fault in warnings}
 
 
 def _taken(data: Dataset, ids: NDArray[np.int64]) -> Split | None:
     """The rows of a data set that have these ids, whatever its splits; None where it lacks some."""
-    splits = (data.train, data.val, data.test)
+    splits = _splits(data)
     for split in splits:
         if np.array_equal(split.ids, ids):
             return split
