@@ -4,8 +4,8 @@
 
 Six networks of three kinds (mlp, convnet, sepconv_small) are trained on scikit-learn's digits for one epoch. Both sides
 are Keras models read from files and asked with `predict` for the same rows: the fused one once, the members one after
-the other, blended in NumPy; and a single row at a time, as a service is asked. The best of the repeats counts. Ends with
-status 1 where two predictions are further apart than 1e-6.
+the other, blended in NumPy; and a single row at a time, as a service is asked. The best of the repeats counts. Ends
+with status 1 where two predictions are further apart than 1e-6.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def main() -> None:
         root = Path(folder)
         folders = trained(root)
         print(
-            f"{'pooling':<12} {'passes':<10} {'difference':>10} {'separate s':>10} {'fused s':>8} {'ratio':>6} {'one row':>8}"
+            f"{'pooling':<12} {'passes':<10} {'difference':>10} {'apart':>8} {'fused':>8} {'ratio':>6} {'one row':>8}"
         )
         for pooling in ("probability", "logit"):
             run = read_run(pooled(root / pooling, folders, pooling))
@@ -106,7 +106,7 @@ def main() -> None:
                 apart, together = best(separate, args.repeats), best(fused, args.repeats)
                 one = best(lambda: separate(x[:1]), args.repeats) / best(lambda: fused(x[:1]), args.repeats)  # noqa: B023  # called at once
                 print(
-                    f"{pooling:<12} {passes:<10} {difference:>10.1e} {apart:>10.3f} {together:>8.3f} "
+                    f"{pooling:<12} {passes:<10} {difference:>10.1e} {apart:>8.3f} {together:>8.3f} "
                     f"{apart / together:>6.2f} {one:>8.2f}"
                 )
     sys.exit(1 if wrong else 0)
