@@ -17,7 +17,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from compiler.runtime.cli import TRIAL, multirun, plain_run, reporting_faults
-from compiler.runtime.ensemble.plan import EnsemblePlan, plan_ensemble
+from compiler.runtime.ensemble.plan import EnsemblePlan, SoupPlan, plan_ensemble
 from compiler.runtime.experiment.job import carry_out, is_experiment
 from compiler.runtime.job import as_typed, run, summary
 from compiler.runtime.plan import Plan, plan
@@ -28,7 +28,9 @@ from compiler.spec.overrides import for_hydra
 if TYPE_CHECKING:
     from compiler.spec.compose import Composed
 
-_planned: list[Plan | EnsemblePlan] = []  # a single run is checked before Hydra makes its folder
+Job = Plan | EnsemblePlan | SoupPlan
+
+_planned: list[Job] = []  # a single run is checked before Hydra makes its folder
 
 
 @hydra.main(version_base=VERSION_BASE, config_path=str(config_folder()), config_name=CONFIG_NAME)
@@ -44,12 +46,12 @@ def train(cfg: DictConfig) -> float | None:
         return finish(job, as_typed(Path(settings.runtime.output_dir)), list(settings.overrides.task))
 
 
-def planned(composed: Composed) -> Plan | EnsemblePlan:
+def planned(composed: Composed) -> Job:
     """The job that a configuration describes: a model to be trained, or an ensemble of saved runs."""
     return plan_ensemble(composed) or plan(composed)
 
 
-def finish(job: Plan | EnsemblePlan, folder: Path, overrides: list[str]) -> float:
+def finish(job: Job, folder: Path, overrides: list[str]) -> float:
     """Run the job in `folder`, and say what came of it; gives its score on the validation rows."""
     from rich.console import Console
 
@@ -58,6 +60,10 @@ def finish(job: Plan | EnsemblePlan, folder: Path, overrides: list[str]) -> floa
         from compiler.runtime.ensemble.job import run_ensemble
 
         return run_ensemble(job, folder, console, overrides).score
+    if isinstance(job, SoupPlan):
+        from compiler.runtime.ensemble.soup.job import run_soup
+
+        return run_soup(job, folder, console, overrides).score
     outcome = run(job, folder, console, overrides)
     console.print(summary(outcome, folder), markup=False, highlight=False, soft_wrap=True)
     split, _, metric = job.train.best.monitor.partition(".")

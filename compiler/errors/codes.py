@@ -136,6 +136,7 @@ CODES: dict[str, str] = {
     "E854": "member that is there twice",
     "E855": "ensemble that contains itself",
     "W856": "validation rows that served twice",
+    "E857": "members that began otherwise",
     # files from elsewhere
     "E901": "file from elsewhere that cannot be read",
     "E902": "content that is refused",

@@ -168,7 +168,11 @@ def _chosen_by_val(run: Run) -> bool:
     """Whether early stopping, or the choice of the best of several epochs, looked at `val`."""
     train = run.section("train")
     best, stopping = train.get("best"), train.get("early_stopping")
-    monitors = [section.get("monitor") for section in (best, stopping) if isinstance(section, dict)]
+    soup: Any = run.record.get("soup")
+    if isinstance(soup, dict):
+        return soup.get("recipe") == "greedy"
+    sections = (stopping,) if "snapshot" in run.record else (best, stopping)
+    monitors = [section.get("monitor") for section in sections if isinstance(section, dict)]
     epochs, kept = run.record.get("epochs_run"), run.record.get("best_epoch")
     chosen = type(epochs) is int and epochs > 1 and (run.record.get("kind") == "keras" or kept != epochs)
     return chosen and any(isinstance(name, str) and name.startswith("val.") for name in monitors)

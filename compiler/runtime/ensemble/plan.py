@@ -11,6 +11,7 @@ from compiler.spec.located import Map, plain
 
 if TYPE_CHECKING:
     from compiler.runtime.ensemble.settings import EnsembleSettings
+    from compiler.runtime.ensemble.soup.settings import SoupSettings
 
 NONE = {"method": "none"}
 """The `ensemble` section where a model is trained and no ensemble made."""
@@ -30,7 +31,16 @@ class EnsemblePlan:
     warnings: tuple[Fault, ...]
 
 
-def plan_ensemble(composed: Composed) -> EnsemblePlan | None:
+@dataclass(frozen=True, slots=True)
+class SoupPlan:
+    """The same for networks that become one by the mean of their weights."""
+
+    settings: SoupSettings
+    section: Map
+    warnings: tuple[Fault, ...]
+
+
+def plan_ensemble(composed: Composed) -> EnsemblePlan | SoupPlan | None:
     """Check the `ensemble` section; None where it has none. No run is read.
 
     Raises:
@@ -40,16 +50,20 @@ def plan_ensemble(composed: Composed) -> EnsemblePlan | None:
     if plain(section) == NONE:
         return None
     from compiler.runtime.ensemble.settings import read_ensemble
+    from compiler.runtime.ensemble.soup.settings import SoupSettings, is_soup, read_soup
 
     diagnostics = Diagnostics()
     for fault in composed.faults:
         diagnostics.add(fault)
     load_plugins(composed, diagnostics)
-    settings = read_ensemble(section, diagnostics)
+    settings = (read_soup if is_soup(section) else read_ensemble)(section, diagnostics)
     if settings is not None and not settings.members:
         place = section.key_place("members")
         hint = "'ensemble.members=[outputs/runs/a, outputs/runs/b]'; docs/ensembles.md has the other forms"
         diagnostics.report("E105", "'ensemble' needs 'members': saved runs", place, hint=hint)
     diagnostics.raise_errors()
     assert settings is not None, "what is missing has faults"
-    return EnsemblePlan(settings, section, tuple(diagnostics.faults))
+    warnings = tuple(diagnostics.faults)
+    if isinstance(settings, SoupSettings):
+        return SoupPlan(settings, section, warnings)
+    return EnsemblePlan(settings, section, warnings)

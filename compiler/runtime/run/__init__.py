@@ -28,6 +28,7 @@ under a real name is whole, whenever the process was killed. The fields of `run.
                  no `test` unless train.test=score; of a pruned run, those of its last epoch
     best_epoch   whose weights were kept, from 1; `epochs_run` how many there were, `stopped` what ended them
     snapshots    the epochs that have a run of their own below this one; there `snapshot` says the `epoch` and the `run`
+    soup         of a mean of networks: recipe, monitor, what that was of each of the members, and which were taken
     warnings     what was noticed while it trained: code, message, place, hint (W821 and on)
     initial      the weights it began with: file, sha256, how they were paired; null for random ones
     xla          of a network: whether XLA compiled its steps, and why
