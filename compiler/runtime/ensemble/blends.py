@@ -31,6 +31,15 @@ class Blend(ABC):
     def used(self) -> tuple[int, ...]:
         """The positions of the members that make a difference."""
 
+    @property
+    @abstractmethod
+    def sway(self) -> Values:
+        """How much each member counts, (M,): the size of its weight or of its coefficients."""
+
+    @abstractmethod
+    def mean(self, blends: Sequence[Any]) -> Blend:
+        """The blend, of this form, of the mean of the coefficients of several of this form."""
+
     @abstractmethod
     def only(self, members: Sequence[int]) -> Blend:
         """The same blend, to which these members alone are given: `used` ones must be among them."""
@@ -63,14 +72,28 @@ class Weighted(Blend):
     temperature: float = 1.0
 
     def __call__(self, said: Iterable[NDArray[Any]]) -> Values:
+        if self.pooling == "probability" and self.temperature == 1.0:
+            return self._sum(said)
+        return self.normalised(self.logits(said) / self.temperature)
+
+    def logits(self, said: Iterable[NDArray[Any]]) -> Values:
+        """What the temperature divides, (N, C): the sum of logarithms, or the logarithms of the sum."""
+        return self._sum(said) if self.pooling == "logit" else self.log(self._sum(said))
+
+    def _sum(self, said: Iterable[NDArray[Any]]) -> Values:
         total: Any = None
         for weight, one in zip(self.weights, said, strict=True):
             if weight or total is None:  # the first one tells the shape, where no logarithm has a weight
                 part = weight * (one.astype(np.float64) if self.pooling == "probability" else self.log(one))
                 total = part if total is None else total + part
-        if self.pooling == "logit":
-            return self.normalised(total / self.temperature)
-        return total if self.temperature == 1.0 else self.normalised(self.log(total) / self.temperature)
+        return total
+
+    @property
+    def sway(self) -> Values:
+        return np.abs(self.weights)
+
+    def mean(self, blends: Sequence[Weighted]) -> Weighted:
+        return replace(self, weights=np.mean([one.weights for one in blends], axis=0))
 
     @property
     def used(self) -> tuple[int, ...]:
@@ -106,18 +129,94 @@ class Weighted(Blend):
         }
 
 
+@dataclass(frozen=True, eq=False)
+class Stacked(Blend):
+    """Coefficients of any sign: Wolpert 1992, Stacked generalization, Neural Networks 5(2), page 241.
+
+    For classes the blend is softmax(b + sum_m log(p_m) A_m); for each label the sigmoid of b + sum_m a_m logodds(p_m);
+    for each target b + sum_m a_m v_m.
+
+    Attributes:
+        coefficients: float64 (M, C, C) for classes; (M, K) for labels and targets.
+        intercept: float64 (C,) or (K,).
+    """
+
+    task: Task
+    coefficients: Values
+    intercept: Values
+
+    def __call__(self, said: Iterable[NDArray[Any]]) -> Values:
+        total: Any = self.intercept
+        for coefficients, one in zip(self.coefficients, said, strict=True):
+            term = self.term(one)
+            total = total + (term @ coefficients if self.coefficients.ndim == 3 else term * coefficients)
+        return total if self.task == "regression" else self._plain.normalised(total)
+
+    def term(self, one: NDArray[Any]) -> Values:
+        """What the coefficients of a member multiply, (N, C): logarithms, log-odds, or the values."""
+        return one.astype(np.float64) if self.task == "regression" else self._plain.log(one)
+
+    @property
+    def _plain(self) -> Weighted:
+        return Weighted(self.task, np.ones(1), "logit")
+
+    @property
+    def sway(self) -> Values:
+        return np.sqrt(np.square(self.coefficients).reshape(len(self.coefficients), -1).sum(axis=1))
+
+    @property
+    def used(self) -> tuple[int, ...]:
+        return tuple(int(m) for m in np.flatnonzero(self.sway))
+
+    def mean(self, blends: Sequence[Stacked]) -> Stacked:
+        coefficients = np.mean([one.coefficients for one in blends], axis=0)
+        return replace(self, coefficients=coefficients, intercept=np.mean([one.intercept for one in blends], axis=0))
+
+    def only(self, members: Sequence[int]) -> Stacked:
+        return replace(self, coefficients=self.coefficients[list(members)])
+
+    def among(self, size: int, members: Sequence[int]) -> Stacked:
+        coefficients = np.zeros((size, *self.coefficients.shape[1:]))
+        coefficients[list(members)] = self.coefficients
+        return replace(self, coefficients=coefficients)
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "form": "stacked",
+            "task": self.task,
+            "coefficients": self.coefficients.tolist(),
+            "intercept": self.intercept.tolist(),
+        }
+
+
 def _weighted(value: Mapping[str, Any]) -> Weighted:
     weights = np.asarray(value["weights"], dtype=np.float64)
     if weights.ndim != 1 or not np.isfinite(weights).all():
         raise ValueError("weights that are no numbers")
-    if value["task"] not in ("multiclass", "binary", "multilabel", "regression"):
-        raise ValueError(f"the task {value['task']!r}")
+    _known_task(value["task"])
     if value["pooling"] not in ("probability", "logit"):
         raise ValueError(f"the pooling {value['pooling']!r}")
     return Weighted(value["task"], weights, value["pooling"], float(value["temperature"]))
 
 
-FORMS: Mapping[str, Callable[[Mapping[str, Any]], Blend]] = {"weighted": _weighted}
+def _stacked(value: Mapping[str, Any]) -> Stacked:
+    coefficients = np.asarray(value["coefficients"], dtype=np.float64)
+    intercept = np.asarray(value["intercept"], dtype=np.float64)
+    _known_task(value["task"])
+    width = (len(intercept),) * (2 if value["task"] in ("multiclass", "binary") else 1)
+    if intercept.ndim != 1 or coefficients.ndim < 2 or coefficients.shape[1:] != width:
+        raise ValueError("coefficients that do not fit the intercept")
+    if not np.isfinite(coefficients).all() or not np.isfinite(intercept).all():
+        raise ValueError("coefficients that are no numbers")
+    return Stacked(value["task"], coefficients, intercept)
+
+
+def _known_task(task: object) -> None:
+    if task not in ("multiclass", "binary", "multilabel", "regression"):
+        raise ValueError(f"the task {task!r}")
+
+
+FORMS: Mapping[str, Callable[[Mapping[str, Any]], Blend]] = {"weighted": _weighted, "stacked": _stacked}
 """By the `form` of a blend's JSON, what reads it."""
 
 

@@ -66,6 +66,10 @@ class Problem:
         mean = self.mean_cost(weights)
         return self.objective.of_mean(mean) if self.objective.best == "min" else mean
 
+    def cost_of(self, blend: Blend) -> float:
+        """The objective of any blend of the members; smaller is better."""
+        return self.objective.cost(self.said(blend), self.pool.labels, self.pool.task)
+
     def mean_cost(self, weights: Values) -> float:
         """`cost`, for RMSE before the root is taken: a mean over rows where there is one."""
         if self.likelihoods is not None:
