@@ -89,16 +89,50 @@ def _fashion(options: argparse.Namespace, root: Path) -> tuple[str, ...]:
 
 
 def table(data: str, options: argparse.Namespace, root: Path) -> None:
-    """Pool the members by each method, and print what came of it."""
-    selectors = members(data, options, root)
-    records: dict[str, Any] = {}
+    """Pool the members by each method, and print what came of it as a Markdown table."""
+    chosen = ",".join(f"'{selector}'" for selector in members(data, options, root))
+    print(f"\n{data}: log-loss in nats; gain over the best single member, with the 95 % interval of 2,000 draws\n")
+    print("| | val in sample | val, cross-validated | test | gain on test | test accuracy | members with a weight |")
+    print("|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as work:
         for i, method in enumerate(options.methods):
             folder = Path(work) / str(i)
-            chosen = ",".join(f"'{selector}'" for selector in selectors)
             train((*METHODS[method], f"ensemble.members=[{chosen}]"), folder)
-            records[method] = json.loads((folder / "run.json").read_text("utf-8"))
-    print(json.dumps(records, indent=1))
+            record = json.loads((folder / "run.json").read_text("utf-8"))
+            if i == 0:
+                best = {split: record["ensemble"]["compared"][split]["rivals"]["best single"] for split in SPLITS}
+                val, test = (best[split]["value"] for split in SPLITS)
+                print(f"| best single | | {_number(val['estimate'])} | {_interval(test)} | | | 1 |")
+            print(row(method, record), flush=True)
+
+
+SPLITS = ("val", "test")
+
+
+def row(method: str, record: Mapping[str, Any]) -> str:
+    """One ensemble."""
+    metrics, made = record["metrics"], record["ensemble"]
+    test = made["compared"]["test"]
+    weights = made["weights"]
+    used = len(made["kept"]) if weights is None else sum(weight > 0 for weight in weights.values())
+    cells = (
+        method,
+        _number(metrics["val_in_sample"]["log_loss"]),
+        _number(metrics["val"]["log_loss"]),
+        _interval(test["value"]),
+        _interval(test["rivals"]["best single"]["gain"], "+"),
+        _number(metrics["test"]["accuracy"]),
+        f"{used} of {len(made['kept']) if weights is None else len(weights)}",
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _number(value: float) -> str:
+    return f"{value:.4f}"
+
+
+def _interval(told: Mapping[str, float], sign: str = "") -> str:
+    return f"{told['estimate']:{sign}.4f} ({told['low']:{sign}.4f} to {told['high']:{sign}.4f})"
 
 
 def main() -> int:
