@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -33,11 +34,26 @@ def save_run(
     test: Arrays | None = None,
     about: Mapping[str, Any] | None = None,
     class_names: tuple[str, ...] | None = None,
+    initial: Mapping[str, Any] | None = None,
+    epochs: int = 1,
+    tested: bool = True,
+    salt: str = "",
 ) -> Path:
-    """A complete run in `root`, of kind `keras`; `about` is laid over its record."""
+    """A complete run in `root`, of kind `keras`.
+
+    Args:
+        about: is laid over its record.
+        initial: what the record says of the weights that it began with.
+        tested: whether it predicted `test`.
+        salt: where it differs, the rows have other inputs.
+    """
     val, test = val or drawn(seed), test or drawn(seed, first=1000)
     names = class_names or tuple(str(k) for k in range(val[0].shape[1]))
-    rows = {part: labels_fingerprint(said[1]) for part, said in (("val", val), ("test", test))}
+    inputs = hashlib.sha256(salt.encode()).hexdigest()
+    rows = {
+        part: hashlib.sha256(said[1].tobytes() + inputs.encode()).hexdigest()
+        for part, said in (("val", val), ("test", test))
+    }
     labels = {part: labels_fingerprint(said[2]) for part, said in (("val", val), ("test", test))}
     record: dict[str, Any] = {
         "kind": "keras",
@@ -61,5 +77,7 @@ def save_run(
     }
     with RunWriter(root, record) as run:
         run.save_predictions("val", *val)
-        run.save_predictions("test", *test)
-        return run.complete({"metrics": {}, "initial": None, "best_epoch": 1, "epochs_run": 1, "stopped": "epochs"})
+        if tested:
+            run.save_predictions("test", *test)
+        came_to = {"best_epoch": 1, "epochs_run": epochs, "stopped": "epochs"}
+        return run.complete({"metrics": {}, "initial": initial, **came_to})

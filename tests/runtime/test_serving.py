@@ -21,6 +21,7 @@ from compiler.runtime.data.rows import LazyRows
 from compiler.runtime.job import run
 from compiler.runtime.plan import plan
 from compiler.runtime.run import read_run
+from compiler.runtime.run.seal import sealed
 from compiler.runtime.serving.predictor import predictor
 from compiler.spec.compose import compose
 from compiler.spec.overrides import for_hydra
@@ -161,7 +162,10 @@ def test_altered_and_unfinished_runs(here: Path, capsys: pytest.CaptureFixture[s
     words = "predict run=mlp input=digits.npz output=p.csv"
     assert "'preprocessing.json' of the run 'mlp' is not what the run saved" in refused(words, capsys)
     path.write_text(text)
-    record.write_text(record.read_text().replace('"complete"', '"running"'))
+    changed = record.read_text().replace('"complete"', '"running"')
+    record.write_text(changed)
+    assert "'mlp/run.json' is not what the run wrote" in refused(words, capsys)
+    record.write_text(sealed("".join(changed.splitlines(keepends=True)[:-2]).rstrip(",\n") + "}"))
     assert "the run 'mlp' is not complete" in refused(words, capsys)
 
 

@@ -14,6 +14,7 @@ from compiler.runtime.ensemble.agreement import check_members
 from compiler.runtime.ensemble.aim import check_aim
 from compiler.runtime.ensemble.anatomy import anatomy
 from compiler.runtime.ensemble.comparison import compare_test, compare_val
+from compiler.runtime.ensemble.blends import Pooling
 from compiler.runtime.ensemble.lock import LOCK, WEIGHTS, Locked, lock_text, locked_run
 from compiler.runtime.ensemble.members import SPLITS, Member, open_members, read_pool
 from compiler.runtime.ensemble.objectives import Objective
@@ -27,7 +28,7 @@ from compiler.runtime.memory import enough_memory
 from compiler.runtime.run import RunWriter, environment
 from compiler.runtime.signals import NOTHING, Signals
 from compiler.runtime.training.metrics import USUAL
-from compiler.spec.located import plain
+from compiler.spec.located import at, plain
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -68,19 +69,8 @@ def run_ensemble(job: EnsemblePlan, folder: Path, console: Console, overrides: S
     with Signals() as signals, enough_memory():
         signals.kept = NOTHING
         diagnostics = Diagnostics()
-        members = open_members(job.section.entries["members"], diagnostics)
-        diagnostics.raise_errors()
-        check_aim(settings, members[0].task, job.section, diagnostics)
-        place = job.section.entries["members"].place
-        check_members(members, folder, settings.method.learns, place, diagnostics)
-        diagnostics.raise_errors()
-        pool = read_pool(members, "val", diagnostics)
-        diagnostics.raise_errors()
-        assert pool is not None, "what is missing has faults"
-        tested = None
-        if settings.test and all(member.has("test") for member in members):
-            tested = read_pool(members, "test", diagnostics)
-        diagnostics.raise_errors()
+        found = gather(job, folder, diagnostics)
+        members, pool, tested = found.members, found.val, found.test
         if diagnostics.faults:
             console.print(render(diagnostics.faults), markup=False, highlight=False, soft_wrap=True)
         objective = settings.objective_of(pool.task)
@@ -121,6 +111,68 @@ def run_ensemble(job: EnsemblePlan, folder: Path, console: Console, overrides: S
     outcome = Ensembled(metrics, objective.key, by_member)
     console.print(summary(outcome, folder), markup=False, highlight=False, soft_wrap=True)
     return outcome
+
+
+@dataclass(frozen=True, eq=False)
+class Gathered:
+    """Members that fit together.
+
+    Attributes:
+        val, test: what they say; no `test` where it is not to be scored, or a member has not predicted it.
+    """
+
+    members: tuple[Member, ...]
+    val: Pool
+    test: Pool | None
+
+
+def gather(job: EnsemblePlan, folder: Path, diagnostics: Diagnostics) -> Gathered:
+    """Open the members of the ensemble that is to be made in `folder`, with all that can be said against them.
+
+    Raises:
+        ConfigError: with every fault of the first stage that has any: the selectors and runs, their records, their
+            predictions, the method. Warnings stay in `diagnostics`.
+    """
+    settings, place = job.settings, job.section.entries["members"].place
+    members = open_members(job.section.entries["members"], diagnostics)
+    diagnostics.raise_errors()
+    check_members(members, folder, settings.method.learns, place, diagnostics)
+    diagnostics.raise_errors()
+    val = read_pool(members, "val", diagnostics)
+    without = [member.name for member in members if not member.has("test")]
+    if without and settings.test:
+        hint = "train it with train.test=predict or score"
+        message = f"'test' is not scored: {', '.join(map(repr, without[:5]))} did not predict it"
+        diagnostics.report("W607", message, place, hint=hint)
+    test = read_pool(members, "test", diagnostics) if settings.test and not without else None
+    diagnostics.raise_errors()
+    assert val is not None, "what is missing has faults"
+    check_method(job, val, diagnostics)
+    diagnostics.raise_errors()
+    return Gathered(members, val, test)
+
+
+def check_method(job: EnsemblePlan, pool: Pool, diagnostics: Diagnostics) -> None:
+    """Report what the task or the members show about the settings: E852."""
+    settings, section = job.settings, job.section
+    objective = settings.objective_of(pool.task)
+    if pool.task not in objective.tasks:
+        suiting = ", ".join(cls().key for cls in Objective.choices() if pool.task in cls.tasks)
+        message = f"the objective {objective.key!r} does not suit the task {pool.task!r}"
+        diagnostics.report("E852", message, at(section, ("objective",))[0], hint=f"one of {suiting}")
+        return
+    if settings.pooling == "logit" and pool.task == "regression":
+        message = "'pooling' in logits is of probabilities, and the task is 'regression'"
+        diagnostics.report("E852", message, at(section, ("pooling",))[0], hint="pooling: probability")
+        return
+    poolings: tuple[Pooling, ...] = ("probability",) if settings.pooling != "logit" else ("logit",)
+    for pooling in poolings:
+        why = settings.method.refusal(pool.task, objective, pooling)
+        if why is not None:
+            diagnostics.report("E852", why, at(section, ("method",))[0])
+    for problem in settings.method.unsuitable(pool):
+        where = at(section, ("method", *problem.path), key=problem.at_key)[0]
+        diagnostics.report(problem.code, problem.message, where, hint=problem.hint)
 
 
 def measures(said: Any, labels: Any, task: Any) -> dict[str, float]:

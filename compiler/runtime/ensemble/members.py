@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -81,15 +83,31 @@ def open_members(members: Tree, diagnostics: Diagnostics, root: Path = Path()) -
     Args:
         root: where relative paths begin.
     """
+    selected = resolve(members, diagnostics, root)
     opened: list[Member] = []
-    for one in resolve(members, diagnostics, root):
-        runs: list[Run] = []
-        for path in one.runs:
-            with collected(diagnostics, one.place):
-                runs.append(_described(read_run(path, verify=False)))  # what is used is hashed when it is read
-        if len(runs) == len(one.runs):
-            opened.append(Member(one.name, one.form, tuple(runs), one.place))
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:  # hashlib lets others work meanwhile
+        runs = threads.map(_opened, [path for one in selected for path in one.runs])
+        for one in selected:
+            own = [next(runs) for _ in one.runs]
+            for run in own:
+                if isinstance(run, ConfigError):
+                    _collect(run, diagnostics, one.place)
+            whole = tuple(run for run in own if isinstance(run, Run))
+            if len(whole) == len(own):
+                opened.append(Member(one.name, one.form, whole, one.place))
     return tuple(opened)
+
+
+def _opened(path: Path) -> Run | ConfigError:
+    """The run, if it is complete and what it was, or why not. Its predictions are hashed when they are read."""
+    try:
+        run = read_run(path, verify=False)
+        for name in run.artefacts:
+            if not name.startswith("predictions/"):
+                run.file(name)
+        return _described(run)
+    except ConfigError as error:
+        return error
 
 
 def _described(run: Run) -> Run:

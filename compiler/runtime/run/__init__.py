@@ -40,6 +40,7 @@ under a real name is whole, whenever the process was killed. The fields of `run.
     timings      seconds by phase: plan, data, import, build, trace, fit (steps), validate, report, health, checkpoint,
                  evaluate, snapshots, save; together the time until this file was written. `first_step` is no phase: the
                  process's age then, where it trains once
+    seal         the last field: sha256 of all that stands before it; a record that was changed is refused
     environment  what `environment()` gives: package versions, Python, platform, CPUs, thread counts
 
 From `kind` on, the fields are the caller's: `RunWriter.complete` takes them as they are. Metrics and what follows from

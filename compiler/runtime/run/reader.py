@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from compiler.runtime.run.files import RECORD, Artefact, artefact_name, digest, refused, reported
+from compiler.runtime.run.seal import is_sealed
 
 if TYPE_CHECKING:
     import numpy as np
 
-SCHEMA = 1
-"""Version of the form of `run.json`; raised when a reader of the version before could not read it rightly."""
+SCHEMA = 2
+"""Version of the form of `run.json`; raised when a reader of the version before could not read it rightly. From 2 on
+a record has a seal."""
 
 STATUSES = ("running", "complete", "pruned", "failed", "interrupted")
 
@@ -140,6 +142,9 @@ def read_record(root: Path) -> dict[str, Any]:
     if type(schema) is int and schema > SCHEMA:  # before all else: what follows may have another form there
         message = f"'{path}' is of version {schema}, and this program reads up to {SCHEMA}"
         raise refused(message, "install a newer version of lamina")
+    if isinstance(record, dict) and ((type(schema) is int and schema > 1) or "seal" in record) and not is_sealed(text):
+        message = f"'{path}' is not what the run wrote: it was changed or damaged since"
+        raise refused(message, "train it again, or restore the file")
     if not _is_record(record):
         raise refused(f"'{path}' is not the record of a run")
     return record
@@ -152,7 +157,8 @@ def _is_record(record: Any) -> bool:
     metrics: Any = fields.get("metrics", {})
     artefacts: Any = fields.get("artefacts")
     return (
-        type(fields.get("schema")) is int
+        type(schema := fields.get("schema")) is int
+        and schema >= 1
         and fields.get("status") in STATUSES
         and _all_mappings(metrics)
         and _all_mappings(artefacts)

@@ -27,11 +27,12 @@ from compiler.runtime.run.files import (
     sync,
 )
 from compiler.runtime.run.reader import SCHEMA, read_record
+from compiler.runtime.run.seal import sealed
 
 if TYPE_CHECKING:
     import numpy as np
 
-_OWN = ("schema", "status", "process", "finished", "reason", "artefacts")
+_OWN = ("schema", "status", "process", "finished", "reason", "artefacts", "seal")
 
 
 class RunWriter:
@@ -211,7 +212,7 @@ class RunWriter:
             }
         )
         with reported(f"write '{self.root / RECORD}'"):
-            save(self.root, RECORD, lambda path: _write(path, text))
+            save(self.root, RECORD, lambda path: _write(path, sealed(text)))
 
     def _require_open(self) -> None:
         if self._lock is None:

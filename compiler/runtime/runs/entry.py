@@ -19,7 +19,7 @@ PARTS = ("config.train", "config.data", "config", "data", "environment", "model"
 once, and reads those that are asked for: runs of a sweep have most of them in common."""
 
 _HEAD = ("status", "kind", "name", "task", "finished", "reason")
-_LEFT_OUT = ("schema", "artefacts", "metrics", "process", *_HEAD)
+_LEFT_OUT = ("schema", "seal", "artefacts", "metrics", "process", *_HEAD)
 
 
 class Missing:
