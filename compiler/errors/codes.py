@@ -137,6 +137,7 @@ CODES: dict[str, str] = {
     "E855": "ensemble that contains itself",
     "W856": "validation rows that served twice",
     "E857": "members that began otherwise",
+    "E858": "sweep over ensembles",
     # files from elsewhere
     "E901": "file from elsewhere that cannot be read",
     "E902": "content that is refused",

@@ -169,7 +169,7 @@ def rewritten(member: Path, draw: random.Random) -> str:
         "nan": lambda: {"predictions": _with(said, at, draw.choice([np.nan, np.inf, -np.inf]))},
         "sum": lambda: {"predictions": _with(said, at, said[at] * draw.choice([0.5, 0.0, 1.2]))},
         "logits": lambda: {"predictions": np.log(said)},
-        "negative": lambda: {"predictions": _with(said, at, np.float32([-0.5, 1.0, 0.5]))},
+        "negative": lambda: {"predictions": _with(said, at, np.array([-0.5, 1.0, 0.5], np.float32))},
         "integers": lambda: {"predictions": said.argmax(axis=1)},
         "doubles": lambda: {"predictions": said.astype(np.float64)},
         "column": lambda: {"predictions": said[:, :2] / said[:, :2].sum(axis=1, keepdims=True)},

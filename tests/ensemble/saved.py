@@ -50,11 +50,9 @@ def save_run(
     val, test = val or drawn(seed), test or drawn(seed, first=1000)
     names = class_names or tuple(str(k) for k in range(val[0].shape[1]))
     inputs = hashlib.sha256(salt.encode()).hexdigest()
-    rows = {
-        part: hashlib.sha256(said[1].tobytes() + inputs.encode()).hexdigest()
-        for part, said in (("val", val), ("test", test))
-    }
-    labels = {part: labels_fingerprint(said[2]) for part, said in (("val", val), ("test", test))}
+    parts = {"val": val, "test": test}
+    rows = {part: hashlib.sha256(said[1].tobytes() + inputs.encode()).hexdigest() for part, said in parts.items()}
+    labels = {part: labels_fingerprint(said[2]) for part, said in parts.items()}
     record: dict[str, Any] = {
         "kind": "keras",
         "name": "mlp",

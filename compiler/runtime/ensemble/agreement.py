@@ -53,7 +53,9 @@ def _same_task(first: Member, member: Member, diagnostics: Diagnostics) -> None:
     if sorted(mine) == sorted(its):
         at = next((i for i, pair in enumerate(zip(mine, its, strict=True)) if pair[0] != pair[1]), None)
         told = "but their fingerprints differ" if at is None else f"in another order: number {at} is {mine[at]!r}, and "
-        message = f"'{member.name}' has the classes of '{first.name}' {told}{'' if at is None else repr(its[at])}"
+        message = (
+            f"'{member.name}' has the classes of '{first.name}' {told}{'' if at is None else f'{its[at]!r} there'}"
+        )
     else:
         message = f"'{member.name}' has {len(mine)} classes ({_few(mine)}), and '{first.name}' {len(its)} ({_few(its)})"
     diagnostics.report("E851", message, member.place, hint="members of one data set, with its classes in one order")

@@ -13,15 +13,16 @@ from compiler.errors import Diagnostics, render
 from compiler.runtime.ensemble.agreement import check_members
 from compiler.runtime.ensemble.aim import check_aim
 from compiler.runtime.ensemble.anatomy import anatomy
-from compiler.runtime.ensemble.comparison import compare_test, compare_val
 from compiler.runtime.ensemble.blends import Pooling
+from compiler.runtime.ensemble.board import board
+from compiler.runtime.ensemble.comparison import compare_test, compare_val
 from compiler.runtime.ensemble.lock import LOCK, WEIGHTS, Locked, lock_text, locked_run
 from compiler.runtime.ensemble.members import SPLITS, Member, open_members, read_pool
 from compiler.runtime.ensemble.objectives import Objective
 from compiler.runtime.ensemble.plan import EnsemblePlan
 from compiler.runtime.ensemble.pool import Pool
 from compiler.runtime.ensemble.report import PAGE, facts_of, report
-from compiler.runtime.ensemble.weighting import CrossValidated, Weighed, cross_validated, weigh
+from compiler.runtime.ensemble.weighting import Weighed, cross_validated, weigh
 from compiler.runtime.estimators.measures import measure
 from compiler.runtime.fitting.clock import Clock
 from compiler.runtime.memory import enough_memory
@@ -41,12 +42,10 @@ class Ensembled:
     Attributes:
         metrics: by split: `val` by cross-validated weights, `val_in_sample`, and `test` where it was scored.
         headline: the objective's name in `metrics["val"]`.
-        weights: by member.
     """
 
     metrics: Mapping[str, Mapping[str, float]]
     headline: str
-    weights: Mapping[str, float]
 
     @property
     def score(self) -> float:
@@ -103,14 +102,24 @@ def run_ensemble(job: EnsemblePlan, folder: Path, console: Console, overrides: S
                 facts = facts_of(pool, settings, weighed)
                 writer.save_text(PAGE, report(settings.name, facts, metrics, compared, made))
             looked = {"compared": {k: each.as_json() for k, each in compared.items()}, "diversity": made.as_json()}
-            record = {"metrics": metrics, "ensemble": {**_said(weighed, crossed, pool, objective), **looked}}
+            record = {"metrics": metrics, "ensemble": {**_said(weighed, pool, objective), **looked}}
             clock.lap("save")
             writer.complete({**record, "timings": clock.rounded()})
-    weights = weighed.solution.weights
-    by_member = {} if weights is None else dict(zip(pool.names, weights.tolist(), strict=True))
-    outcome = Ensembled(metrics, objective.key, by_member)
-    console.print(summary(outcome, folder), markup=False, highlight=False, soft_wrap=True)
-    return outcome
+    solution = weighed.solution
+    text = board(
+        pool.names,
+        solution.weights,
+        np.array([objective.value(pool.member(m), pool.labels, pool.task) for m in range(pool.size)]),
+        objective,
+        settings.name,
+        metrics["val_in_sample"][objective.key],
+        compared,
+        solution.gap,
+        weighed.notes,
+        folder,
+    )
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    return Ensembled(metrics, objective.key)
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,17 +196,6 @@ def measures(said: Any, labels: Any, task: Any) -> dict[str, float]:
     return found
 
 
-def summary(outcome: Ensembled, folder: Path) -> str:
-    """How good the ensemble is, and where it stands."""
-    names = {"val": "val (cross-validated weights)", "val_in_sample": "val (in sample)", "test": "test"}
-    scores = (
-        f"{names[split]}  " + "  ".join(f"{name} {value:.4f}" for name, value in values.items())
-        for split, values in outcome.metrics.items()
-    )
-    weights = (f"{weight:8.4f}  {name}" for name, weight in outcome.weights.items())
-    return "\n".join([*weights, *scores, str(folder)])
-
-
 def _locked(member: Member, folder: Path) -> Locked:
     """The member as the ensemble in `folder` keeps it."""
     names = {split: f"predictions/{split}.npz" for split in SPLITS}
@@ -233,7 +231,7 @@ def _facts(job: EnsemblePlan, members: Sequence[Member], pool: Pool) -> dict[str
     }
 
 
-def _said(weighed: Weighed, crossed: CrossValidated, pool: Pool, objective: Objective) -> dict[str, object]:
+def _said(weighed: Weighed, pool: Pool, objective: Objective) -> dict[str, object]:
     """The section `ensemble` of `run.json`."""
     solution = weighed.solution
     weights = solution.weights

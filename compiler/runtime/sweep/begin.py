@@ -71,6 +71,7 @@ def wanted(arguments: tuple[str, ...], hydra: tuple[str, ...], config_dir: Path 
         ConfigError: with all faults at once.
     """
     diagnostics = Diagnostics()
+    _require_models(arguments)
     # the model and the data may be swept: overrides that suit a trial's need not suit the default's
     about = [text for text in arguments if _group(text) in ("search", "train") and not _is_swept(text)]
     composed = compose([*about, *hydra], config_dir, config_name)
@@ -159,6 +160,15 @@ def begun(want: Wanted, folder: SweepFolder) -> Study:
 
 def _key(text: str) -> str:
     return text.lstrip("+~").partition("=")[0]
+
+
+def _require_models(arguments: Sequence[str]) -> None:
+    """Raise E858 where the sweep is one of ensembles."""
+    for text in arguments:
+        if _group(text) == "ensemble" and text != "ensemble=none":
+            place = Place(Source(text, text, "override"), 1, 1, len(text))
+            hint = "without -m for each ensemble: `python train.py ensemble=optimal ...`"
+            raise ConfigError([Fault("E858", "a sweep is of models, and this makes ensembles", place, hint=hint)])
 
 
 def _group(text: str) -> str:
