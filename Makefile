@@ -47,6 +47,7 @@ campaigns: compiled
 	$(BIN)/python -m tests.campaigns.kill --kills 50 --seed 0
 	$(BIN)/python -m tests.campaigns.resume --runs 100 --seed 0
 	$(BIN)/python -m tests.campaigns.foreign --flips 300 --seed 0
+	$(BIN)/python -m tests.campaigns.damaged_members --cases 2000 --seed 0
 	$(BIN)/python -m tests.campaigns.sweep_faults --launcher local --seed 0
 	$(BIN)/python -m tests.campaigns.sweep_faults --launcher slurm --seed 0
 	$(BIN)/python -m tests.campaigns.sweep_faults --launcher ray --seed 0

@@ -30,9 +30,9 @@ from compiler.runtime.ensemble.methods import Uniform
 from compiler.runtime.ensemble.plan import EnsemblePlan
 from compiler.runtime.ensemble.settings import EnsembleSettings
 from compiler.runtime.run.files import digest
-from compiler.runtime.run.seal import sealed
 from compiler.spec.located import Map, located
 from tests.ensemble.saved import save_run
+from tests.records import write_record
 
 NAMES = ("a", "b", "c")
 Damage = Callable[[Path, random.Random], str]
@@ -134,7 +134,7 @@ def resealed(member: Path, draw: random.Random) -> str:
         ]
     )
     _set(record, way, value)
-    path.write_text(sealed(json.dumps(record)))
+    write_record(path, record)
     return f"{'.'.join(way)} = {value!r}"
 
 
@@ -191,8 +191,7 @@ def rewritten(member: Path, draw: random.Random) -> str:
     record = json.loads((member / "run.json").read_text())
     made = digest(path)
     record["artefacts"][f"predictions/{split}.npz"] = {"sha256": made.sha256, "bytes": made.bytes}
-    del record["seal"]
-    (member / "run.json").write_text(sealed(json.dumps(record)))
+    write_record(member / "run.json", record)
     return f"{split} {how}"
 
 

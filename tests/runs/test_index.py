@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from compiler.runtime.runs import index as module
 from compiler.runtime.runs.entry import MISSING
 from compiler.runtime.runs.index import INDEX, Runs
+from tests.records import write_record
 from tests.runs.saved import fail, save
 
 
@@ -52,7 +53,7 @@ def test_a_record_is_read_once_until_it_is_written_anew(tmp_path: Path, monkeypa
     assert sorted(reads(tmp_path, monkeypatch)) == ["a", "b", "c"]
     assert reads(tmp_path, monkeypatch) == []
     record = (tmp_path / "b/run.json").read_text("utf-8")
-    (tmp_path / "b/new").write_text(record.replace('"loss": 0.5', '"loss": 0.1'), "utf-8")
+    write_record(tmp_path / "b/new", json.loads(record.replace('"loss": 0.5', '"loss": 0.1')))
     (tmp_path / "b/new").replace(tmp_path / "b/run.json")
     os.utime(tmp_path / "b/run.json", ns=(0, (tmp_path / "a/run.json").stat().st_mtime_ns))
     (tmp_path / "c/run.json").unlink()
@@ -174,10 +175,10 @@ def test_a_run_whose_process_is_no_more_was_killed(tmp_path: Path) -> None:
         path = tmp_path / name / "run.json"
         record = json.loads(path.read_text("utf-8"))
         record |= {"status": "running", "process": {"pid": pid, "host": socket.gethostname()}}
-        path.write_text(json.dumps(record), "utf-8")
+        write_record(path, record)
     record["process"]["host"] = "elsewhere"
     (tmp_path / "far").mkdir()
-    (tmp_path / "far/run.json").write_text(json.dumps(record), "utf-8")
+    write_record(tmp_path / "far/run.json", record)
     assert {path: status for path, (status, _) in seen(tmp_path).items()} == {
         "alive": "running",
         "dead": "killed",

@@ -38,10 +38,10 @@ from compiler.runtime.estimators.saved import load
 from compiler.runtime.fitting.progress import Silent
 from compiler.runtime.run import Run, RunWriter, read_run
 from compiler.runtime.run.files import digest
-from compiler.runtime.run.seal import sealed
 from compiler.runtime.training import TrainSettings
 from compiler.settings import validate
 from compiler.spec.located import Map, located
+from tests.records import write_record
 
 CLASSES = {cls.__name__: cls for kind in KINDS.values() for cls in (kind.classifier, kind.regressor)}
 FEATURES = 6
@@ -273,8 +273,7 @@ def saved_again(folder: Path, path: Path) -> None:
     record = json.loads((folder / "run.json").read_text())
     made = digest(path)
     record["artefacts"][path.name] = {"sha256": made.sha256, "bytes": made.bytes}
-    del record["seal"]
-    (folder / "run.json").write_text(sealed(json.dumps(record)))
+    write_record(folder / "run.json", record)
 
 
 def test_plain_files_that_do_not_hold_together_are_refused(tmp_path: Path) -> None:

@@ -19,8 +19,8 @@ import pytest
 
 from compiler.errors import ConfigError
 from compiler.runtime.run import SCHEMA, TEMPORARY, RunWriter, environment, read_record, read_run
-from compiler.runtime.run.seal import sealed
 from tests.campaigns import kill
+from tests.records import write_record
 
 METRICS = {"val": {"loss": 0.25, "accuracy": 0.5}}
 
@@ -224,9 +224,7 @@ def test_a_finished_run_takes_no_more(tmp_path: Path) -> None:
 
 def spoil(root: Path, **fields: object) -> None:
     path = root / "run.json"
-    record = json.loads(path.read_text()) | fields
-    del record["seal"]
-    path.write_text(sealed(json.dumps(record)))
+    write_record(path, json.loads(path.read_text()) | fields)
 
 
 def test_only_complete_runs_are_read(tmp_path: Path) -> None:

@@ -21,11 +21,11 @@ from compiler.runtime.data.rows import LazyRows
 from compiler.runtime.job import run
 from compiler.runtime.plan import plan
 from compiler.runtime.run import read_run
-from compiler.runtime.run.seal import sealed
 from compiler.runtime.serving.predictor import predictor
 from compiler.spec.compose import compose
 from compiler.spec.overrides import for_hydra
 from tests.pages import ROOT, by_commands, consoles, examples
+from tests.records import write_record
 
 pytestmark = pytest.mark.tf
 DIGITS: Any = load_digits()
@@ -165,7 +165,7 @@ def test_altered_and_unfinished_runs(here: Path, capsys: pytest.CaptureFixture[s
     changed = record.read_text().replace('"complete"', '"running"')
     record.write_text(changed)
     assert "'mlp/run.json' is not what the run wrote" in refused(words, capsys)
-    record.write_text(sealed("".join(changed.splitlines(keepends=True)[:-2]).rstrip(",\n") + "}"))
+    write_record(record, json.loads(changed))
     assert "the run 'mlp' is not complete" in refused(words, capsys)
 
 

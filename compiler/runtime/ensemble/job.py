@@ -13,7 +13,6 @@ from compiler.errors import Diagnostics, render
 from compiler.runtime.ensemble.agreement import check_members
 from compiler.runtime.ensemble.aim import check_aim
 from compiler.runtime.ensemble.anatomy import anatomy
-from compiler.runtime.ensemble.blends import Pooling
 from compiler.runtime.ensemble.board import board
 from compiler.runtime.ensemble.comparison import compare_test, compare_val
 from compiler.runtime.ensemble.lock import LOCK, WEIGHTS, Locked, lock_text, locked_run
@@ -146,6 +145,8 @@ def gather(job: EnsemblePlan, folder: Path, diagnostics: Diagnostics) -> Gathere
     members = open_members(job.section.entries["members"], diagnostics)
     diagnostics.raise_errors()
     check_members(members, folder, settings.method.learns, place, diagnostics)
+    if members:
+        check_aim(settings, members[0].task, job.section, diagnostics)
     diagnostics.raise_errors()
     val = read_pool(members, "val", diagnostics)
     without = [member.name for member in members if not member.has("test")]
@@ -156,32 +157,16 @@ def gather(job: EnsemblePlan, folder: Path, diagnostics: Diagnostics) -> Gathere
     test = read_pool(members, "test", diagnostics) if settings.test and not without else None
     diagnostics.raise_errors()
     assert val is not None, "what is missing has faults"
-    check_method(job, val, diagnostics)
+    _check_method(job, val, diagnostics)
     diagnostics.raise_errors()
     return Gathered(members, val, test)
 
 
-def check_method(job: EnsemblePlan, pool: Pool, diagnostics: Diagnostics) -> None:
-    """Report what the task or the members show about the settings: E852."""
-    settings, section = job.settings, job.section
-    objective = settings.objective_of(pool.task)
-    if pool.task not in objective.tasks:
-        suiting = ", ".join(cls().key for cls in Objective.choices() if pool.task in cls.tasks)
-        message = f"the objective {objective.key!r} does not suit the task {pool.task!r}"
-        diagnostics.report("E852", message, at(section, ("objective",))[0], hint=f"one of {suiting}")
-        return
-    if settings.pooling == "logit" and pool.task == "regression":
-        message = "'pooling' in logits is of probabilities, and the task is 'regression'"
-        diagnostics.report("E852", message, at(section, ("pooling",))[0], hint="pooling: probability")
-        return
-    poolings: tuple[Pooling, ...] = ("probability",) if settings.pooling != "logit" else ("logit",)
-    for pooling in poolings:
-        why = settings.method.refusal(pool.task, objective, pooling)
-        if why is not None:
-            diagnostics.report("E852", why, at(section, ("method",))[0])
-    for problem in settings.method.unsuitable(pool):
-        where = at(section, ("method", *problem.path), key=problem.at_key)[0]
-        diagnostics.report(problem.code, problem.message, where, hint=problem.hint)
+def _check_method(job: EnsemblePlan, pool: Pool, diagnostics: Diagnostics) -> None:
+    """Report what the members show about the method's own settings."""
+    for problem in job.settings.method.unsuitable(pool):
+        place = at(job.section, ("method", *problem.path), key=problem.at_key)[0]
+        diagnostics.report(problem.code, problem.message, place, hint=problem.hint)
 
 
 def measures(said: Any, labels: Any, task: Any) -> dict[str, float]:
