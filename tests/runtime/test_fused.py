@@ -16,10 +16,13 @@ from sklearn.datasets import load_digits
 
 from compiler.commands import main
 from compiler.runtime.data.images import prepare
-from compiler.runtime.ensemble.blends import Weighted
+from compiler.runtime.ensemble.blends import Blend, Stacked, Weighted
 from tests.runtime.ensembles import pooled, trained, weighted
 
 DIGITS: Any = load_digits()
+
+_DRAWN = np.random.default_rng(0)
+STACKED = Stacked("multiclass", 0.5 * np.eye(10) + 0.1 * _DRAWN.normal(size=(2, 10, 10)), _DRAWN.normal(size=10))
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +46,7 @@ def here(runs: Path, own_folder: Path) -> Path:
     return own_folder
 
 
-def ensemble(*names: str, blend: Weighted) -> None:
+def ensemble(*names: str, blend: Blend) -> None:
     pooled(Path("e"), {name: Path("runs") / name for name in names}, blend)
 
 
@@ -59,11 +62,12 @@ def predicted() -> np.ndarray:
         (("large", "other"), weighted(0.3, 0.9, pooling="logit")),
         (("large", "small", "odd"), weighted(0.2, 0.3, 0.5)),
         (("odd", "large"), weighted(0.5, 0.5, temperature=0.6)),
+        (("large", "other"), STACKED),
     ],
-    ids=["alike", "one that does not resize", "sizes left open"],
+    ids=["alike", "one that does not resize", "sizes left open", "stacked"],
 )
 def test_one_model_says_what_the_members_say(
-    names: tuple[str, ...], blend: Weighted, here: Path, capsys: pytest.CaptureFixture[str]
+    names: tuple[str, ...], blend: Blend, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ensemble(*names, blend=blend)
     main(["export", "run=e", "to=keras", "rows=300"])
@@ -123,11 +127,15 @@ def test_heads_of_every_kind_and_several_inputs(task: str, own_folder: Path) -> 
         Path(f"{name}.yaml").write_text(json.dumps({"inputs": inputs, "layers": layers}))
         classes = f"data.classes={3 if task == 'multilabel' else 2}"
         trained(Path("runs") / name, f"model_file={name}.yaml", "train.epochs=1", *data, classes)
-    ensemble("p", "q", blend=Weighted(task, np.array([0.8, 0.6]), "logit"))  # pyright: ignore[reportArgumentType]  # a task
-    main(["export", "run=e", "to=keras"])
-    model: Any = keras.saving.load_model("both.keras")
-    found = model.predict({name[2:]: rows for name, rows in x.items()}, verbose=0)
-    np.testing.assert_allclose(found, predicted(), atol=1e-6)
+    shape = (2, 3) if task == "multilabel" else (2, 2, 2)
+    stacked = Stacked(task, draw.normal(size=shape), draw.normal(size=shape[-1]))  # pyright: ignore[reportArgumentType]  # a task
+    for blend in (Weighted(task, np.array([0.8, 0.6]), "logit"), stacked):  # pyright: ignore[reportArgumentType]  # a task
+        shutil.rmtree("e", ignore_errors=True)
+        ensemble("p", "q", blend=blend)
+        main(["export", "run=e", "to=keras"])
+        model: Any = keras.saving.load_model("both.keras")
+        found = model.predict({name[2:]: rows for name, rows in x.items()}, verbose=0)
+        np.testing.assert_allclose(found, predicted(), atol=1e-6)
 
 
 def refused(capsys: pytest.CaptureFixture[str]) -> str:

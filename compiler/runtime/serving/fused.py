@@ -5,8 +5,9 @@ The model is made of Keras's own layers and functions alone, so that its file ne
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import keras
@@ -18,14 +19,14 @@ from compiler.check import check_again
 from compiler.errors import Diagnostics
 from compiler.passes import Pass, run_passes
 from compiler.runtime.data.images import neighbours
-from compiler.runtime.ensemble.blends import LEAST, Blend, Weighted
+from compiler.runtime.ensemble.blends import LEAST, Blend, Stacked, Weighted
 from compiler.runtime.serving.ensemble import Part, Single, said, singles
 from compiler.runtime.serving.entering import OPEN, Entering, Rows, Steps, entering, inexpressible
 from compiler.runtime.serving.frozen import frozen_graph
 from compiler.runtime.serving.network import Network
 from compiler.runtime.serving.preprocessing import preprocessing_of
 from compiler.runtime.serving.signature import Signature
-from compiler.runtime.training import Objective
+from compiler.runtime.training import Objective, Task
 from compiler.targets.keras import build
 from compiler.targets.keras_arrays import set_weights, weights_of
 
@@ -185,23 +186,37 @@ def _blended(part: Part, told: Iterator[Any], dtype: str, form: str) -> Any:
 
 def _blend(blend: Blend, said: Sequence[Any], form: str) -> Any:
     """`Blend.__call__` by functions of Keras."""
+    if isinstance(blend, Stacked):
+        return _stacked(blend, said)
     if not isinstance(blend, Weighted):
         raise inexpressible(form, f"its blend is {type(blend).__name__!r}")
     logs = blend.pooling == "logit"
-    terms = [
-        ops.multiply(_log(p, blend) if logs else p, float(weight))
-        for p, weight in zip(said, blend.weights, strict=True)
-    ]
-    total = terms[0]
-    for term in terms[1:]:
-        total = ops.add(total, term)
+    weights = zip(said, blend.weights, strict=True)
+    total = _sum(ops.multiply(_log(p, blend.task) if logs else p, float(weight)) for p, weight in weights)
     if logs or blend.temperature != 1.0:
-        total = ops.divide(total if logs else _log(total, blend), blend.temperature)
-        return ops.sigmoid(total) if blend.task == "multilabel" else ops.softmax(total)
+        return _normalised(ops.divide(total if logs else _log(total, blend.task), blend.temperature), blend.task)
     return total
 
 
-def _log(p: Any, blend: Weighted) -> Any:
+def _stacked(blend: Stacked, said: Sequence[Any]) -> Any:
+    dtype = said[0].dtype
+    terms: list[Any] = []
+    for one, coefficients in zip(said, blend.coefficients.astype(dtype), strict=True):
+        term = one if blend.task == "regression" else _log(one, blend.task)
+        terms.append(ops.matmul(term, coefficients) if coefficients.ndim == 2 else ops.multiply(term, coefficients))
+    total = ops.add(_sum(terms), blend.intercept.astype(dtype))
+    return total if blend.task == "regression" else _normalised(total, blend.task)
+
+
+def _sum(terms: Iterable[Any]) -> Any:
+    return reduce(ops.add, terms)
+
+
+def _log(p: Any, task: Task) -> Any:
     clipped = ops.clip(p, LEAST, 1 - LEAST)
     logs = ops.log(clipped)
-    return ops.subtract(logs, ops.log1p(ops.negative(clipped))) if blend.task == "multilabel" else logs
+    return ops.subtract(logs, ops.log1p(ops.negative(clipped))) if task == "multilabel" else logs
+
+
+def _normalised(logits: Any, task: Task) -> Any:
+    return ops.sigmoid(logits) if task == "multilabel" else ops.softmax(logits)
