@@ -15,7 +15,8 @@ from tests.pages import ROOT, Example, as_shown, consoles
 
 TOUR = consoles(ROOT / "README.md")
 OF_TRAIN = [words for example in TOUR for words in example.commands if words[0] == "train.py"]
-TRAININGS = [words for words in OF_TRAIN if "-m" not in words]
+ENSEMBLES = [example for example in TOUR if "ensemble.members=" in example.body]
+TRAININGS = [words for words in OF_TRAIN if "-m" not in words and not any("ensemble" in word for word in words)]
 SWEEPS = [words for words in OF_TRAIN if "-m" in words]
 
 
@@ -28,7 +29,8 @@ def user_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_commands_print_what_the_page_shows(page_shows: Callable[[Example, str], None]) -> None:
     # those for a run are run in tests/runtime/test_serving.py, which has one
-    commands = [example for example in TOUR if "train.py" not in example.body and "run=" not in example.body]
+    runs = "train.py", "run=", "compiler runs"
+    commands = [example for example in TOUR if not any(word in example.body for word in runs)]
     assert commands
     for example in commands:
         page_shows(example, as_shown(example))
@@ -51,6 +53,24 @@ def test_training_commands_leave_a_complete_run(words: list[str], tmp_path: Path
     assert done.returncode == 0, done.stderr
     run = read_run(tmp_path / done.stdout.splitlines()[-1])
     assert run.metrics["test"]["accuracy"] > 0.3  # chance is 0.1
+
+
+def test_runs_become_an_ensemble(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def train(*words: str) -> str:
+        command = [sys.executable, str(ROOT / "train.py"), *words]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+    for model in ("knn", "linear"):
+        train(f"model={model}", "data=digits_8x8")
+    (example,) = ENSEMBLES
+    listed, pooled, experiment = example.commands
+    main(listed[2:])
+    assert {"knn", "linear"} <= set(capsys.readouterr().out.split())
+    text = train(*pooled[1:])
+    assert "certified" in text and (tmp_path / text.splitlines()[-1] / "report.html").exists()
+    assert (
+        ROOT / "conf/experiment" / f"{experiment[1].removeprefix('experiment=')}.yaml"
+    ).exists()  # its own test runs it
 
 
 @pytest.mark.tf

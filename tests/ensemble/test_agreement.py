@@ -12,7 +12,7 @@ import pytest
 
 from compiler.errors import ConfigError, Diagnostics, render
 from compiler.runtime.ensemble.job import gather, run_ensemble
-from compiler.runtime.ensemble.plan import plan_ensemble
+from compiler.runtime.ensemble.plan import EnsemblePlan, plan_ensemble
 from compiler.runtime.run.files import digest
 from compiler.spec.compose import compose
 from tests.ensemble.saved import drawn, save_run
@@ -31,7 +31,7 @@ def said(members: str, *overrides: str, folder: str = "e") -> str:
     diagnostics = Diagnostics()
     try:
         job = plan_ensemble(compose(["ensemble=uniform", f"ensemble.members=[{members}]", *overrides]))
-        assert job is not None
+        assert isinstance(job, EnsemblePlan)
         gather(job, Path(folder), diagnostics)
     except ConfigError as error:
         return render(error.faults)
@@ -107,7 +107,7 @@ def test_a_cycle_of_ensembles(golden: Golden) -> None:
 
     def make(members: str, folder: str) -> None:
         job = plan_ensemble(compose(["ensemble=uniform", f"ensemble.members=[{members}]"]))
-        assert job is not None
+        assert isinstance(job, EnsemblePlan)
         with Path(os.devnull).open("w") as nowhere:
             run_ensemble(job, Path(folder), Console(file=nowhere))
 

@@ -236,6 +236,8 @@ def test_hyperopt_is_asked_what_its_own_loop_asks() -> None:
     study = optuna.create_study(sampler=seeded("hyperopt", kind))
     carry_on(study, kind, 8)
     drawn = kind.draw(trial := study.ask())
+    from optuna.search_space import IntersectionSearchSpace
+
     from compiler.runtime.sweep.methods import Draw
     from compiler.runtime.sweep.samplers.history import losses
 
@@ -257,7 +259,7 @@ def test_hyperopt_is_asked_what_its_own_loop_asks() -> None:
             "misc": {"tid": past.number, "cmd": None, "workdir": None, "vals": vals, "idxs": idxs},
         })  # fmt: skip
     trials.refresh()
-    seed = Draw(0, trial.number, kind, COUNT).seed
+    seed = Draw(0, trial.number, kind, COUNT, IntersectionSearchSpace()).seed
     (said,) = hyperopt.tpe.suggest([trial.number], domain, trials, seed, n_startup_jobs=4, verbose=False)
     vals = said["misc"]["vals"]
     assert drawn == {"a": vals["a"][0], "b": vals["b"][0], "c": "xyz"[vals["c"][0]]}
