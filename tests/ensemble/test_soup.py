@@ -189,7 +189,7 @@ def test_runs_of_other_seeds_have_a_start_in_common_where_a_file_filled_all(
     members: list[Member] = []
     for seed, began in enumerate((first, second)):
         record = dict(read_run(save_run(tmp_path / f"from-{seed}", about={"seeds": {"train": seed}})).record)
-        own = ("schema", "status", "process", "finished", "reason", "artefacts")
+        own = ("schema", "status", "process", "finished", "reason", "artefacts", "seal")
         with RunWriter(tmp_path / str(seed)) as writer:
             writer.complete({key: value for key, value in record.items() if key not in own} | {"initial": began})
         members.append(Member(str(seed), "run", (read_run(tmp_path / str(seed)),), PLACE))

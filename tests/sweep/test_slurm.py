@@ -123,7 +123,7 @@ def test_an_array_carries_the_sweep_as_it_was_submitted(slurm: Cluster, sweep: S
     own.parent.mkdir(parents=True)
     own.write_text("# @package _global_\ntrain: {seed: 7}\n", "utf-8")
     arguments = (
-        f"--config-dir={tmp_path / 'conf'}", "+experiment=mine", *SMALL, "search=grid", "search.test=false",
+        f"--config-dir={tmp_path / 'conf'}", "experiment=mine", *SMALL, "search=grid", "search.test=false",
         "model=knn", "model.params.n_neighbors=range(1, 13)", "hydra.launcher.workers=2",
     )  # fmt: skip
     said = sweep.run(*arguments, "hydra.launcher.wait=false", "hydra.launcher.sbatch={hold: true}")
@@ -151,14 +151,14 @@ def test_a_job_for_each_trial_with_its_own_resources(slurm: Cluster, sweep: Swee
     )  # fmt: skip
     trials = sweep.trials()
     assert [trial.state for trial in trials] == ["complete"] * 4
-    asked = {}
+    memory = {"linear": "512M", "knn": "1536M"}
     for trial in trials:
         assert trial.owner and trial.owner.job
         job = trial.owner.job.removeprefix("slurm:").partition("/")[0]
-        asked[trial.params["model"]] = slurm.run(
-            "sacct", "-X", "-n", "-P", "--units=M", "-o", "ReqMem", "-j", job
-        ).strip()
-    assert asked == {"linear": "512M", "knn": "1536M"} and len(set(sweep.jobs())) == 4
+        words = ("sacct", "-X", "-n", "-P", "--units=M", "-o", "ReqMem", "-j", job)
+        asked = memory[trial.params["model"]]
+        slurm.wait(lambda: slurm.run(*words).strip() == asked, f"job {job} asked for {asked}")  # noqa: B023  # at once
+    assert len(set(sweep.jobs())) == 4
 
 
 @pytest.mark.tf

@@ -20,6 +20,7 @@ from typing import Any
 from compiler.runtime.ensemble.lock import LOCK, WEIGHTS, Locked, LockedRun, lock_text, run_id
 from compiler.runtime.run import Run
 from compiler.runtime.run.files import RECORD, Artefact, json_text, save
+from compiler.runtime.run.seal import sealed
 from compiler.runtime.serving.ensemble import Part, Pooled, opened, singles
 from compiler.runtime.serving.forms import placed
 
@@ -96,7 +97,8 @@ def _write_record(run: Run, root: Path, files: Mapping[str, Artefact]) -> None:
     """`run.json`, last: what the run's own says, but of the files that are here."""
     artefacts: dict[str, Any] = {name: {"sha256": made.sha256, "bytes": made.bytes} for name, made in files.items()}
     record = {**run.record, "bundle": {"of": run_id(run.root)}, "artefacts": artefacts}
-    save(root, RECORD, lambda file: file.write_text(json_text(record), encoding="utf-8"))
+    record.pop("seal", None)  # there will be a new one
+    save(root, RECORD, lambda file: file.write_text(sealed(json_text(record)), encoding="utf-8"))
 
 
 def _plain(name: str) -> str:
