@@ -121,7 +121,7 @@ def greedy(root: Path) -> dict[str, Any]:
 
 
 def our_greedy(root: Path) -> dict[str, Any]:
-    """The same by ours, on the same tensor."""
+    """The same by ours, on the same tensor: a tenth of a second, so the best of five."""
     from compiler.runtime.ensemble.methods import Greedy
     from compiler.runtime.ensemble.objectives import LogLoss
     from compiler.runtime.ensemble.pool import Pool
@@ -129,10 +129,15 @@ def our_greedy(root: Path) -> dict[str, Any]:
 
     said, labels = plain_tensor(root)
     names, classes = (tuple(str(k) for k in range(count)) for count in (len(said), said.shape[2]))
-    pool = Pool("multiclass", classes, names, tuple(said), labels, np.arange(len(labels)))
-    loaded = perf_counter()
-    solution = Greedy(rounds=ROUNDS).weigh(Problem(pool, LogLoss()))
-    return {"selection": perf_counter() - loaded, "loss": solution.cost}
+    taken: list[float] = []
+    for _ in range(5):
+        pool = Pool(
+            "multiclass", classes, names, tuple(said), labels, np.arange(len(labels))
+        )  # which knows nothing yet
+        begun = perf_counter()
+        solution = Greedy(rounds=ROUNDS).weigh(Problem(pool, LogLoss()))
+        taken.append(perf_counter() - begun)
+    return {"selection": min(taken), "median": float(np.median(taken)), "loss": solution.cost}
 
 
 def nelder_mead(root: Path) -> dict[str, Any]:

@@ -76,7 +76,11 @@ class Pool:
         if self.known_truth is not None:
             return self.known_truth
         index = np.arange(len(self)) if self.index is None else self.index
-        return np.stack([one[index, self.labels] for one in self.said]).T  # a member's in one piece
+        at = index * self.width + self.labels
+        found = np.empty((self.size, len(self)), np.float32)  # a member's in one piece
+        for one, row in zip(self.said, found, strict=True):
+            np.take(one.reshape(-1), at, out=row, mode="clip")  # which takes a third of the time of indexing by pairs
+        return found.T
 
     @property
     def _truth(self) -> NDArray[np.float32] | None:

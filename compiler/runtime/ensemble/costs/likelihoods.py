@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,7 +13,7 @@ from compiler.runtime.ensemble.objectives import EPSILON
 from compiler.runtime.ensemble.problem import Problem
 
 FACTORS = 16
-"""How many likelihoods are multiplied before a logarithm is taken: 1e-15 to the 16th is far from underflow."""
+"""How many likelihoods are multiplied before a logarithm is taken: neither 1e-15 nor 1e15 to the 16th overflows."""
 
 
 class Likelihoods(Costs):
@@ -41,8 +42,8 @@ class Likelihoods(Costs):
         self._total += amount * self._said[m]
 
     def _moved(self, m: int, amount: float) -> float:
-        whole = self.weights.sum() + amount
-        return -mean_log((self._total + amount * self._said[m]) / whole)
+        added = self._said[m] if amount == 1.0 else amount * self._said[m]
+        return math.log(self.weights.sum() + amount) - mean_log(self._total + added)  # the sum is not divided first
 
     def _bounds(self, members: Sequence[int], amounts: Values) -> Values:
         whole = self.weights.sum()
@@ -61,13 +62,12 @@ class Likelihoods(Costs):
 
 
 def mean_log(values: Values) -> float:
-    """The mean of the logarithms of numbers from EPSILON to 1, (R,): a logarithm is slow, a product is not.
+    """The mean of the logarithms of numbers of EPSILON or more, (R,): a logarithm is slow, a product is not.
 
     >>> values = np.linspace(0.01, 1, 1001)
     >>> bool(abs(mean_log(values) - np.log(values).mean()) < 1e-13)
     True
     """
-    values = np.maximum(values, EPSILON)
     whole = len(values) // FACTORS * FACTORS
     products = np.multiply.reduce(values[:whole].reshape(FACTORS, -1), axis=0)
     return float((np.log(products).sum() + np.log(values[whole:]).sum()) / len(values))
