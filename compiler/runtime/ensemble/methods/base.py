@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import ClassVar
 
 from compiler.runtime.ensemble.blends import Pooling
@@ -13,6 +14,14 @@ from compiler.runtime.ensemble.problem import Problem, Solution
 from compiler.runtime.training.losses import Task
 from compiler.runtime.training.named import Named
 from compiler.settings import Problem as Fault
+
+
+def one_thread() -> AbstractContextManager[object]:
+    """Keep BLAS to one thread: the matrices are small, and where other processes work too its threads, which wait for
+    each other in a loop, take 5 to 10 times as long."""
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(1, "blas")
 
 
 class Weighting(Named, family="weighting method"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from compiler.runtime.ensemble.blends import Pooling
-from compiler.runtime.ensemble.methods.base import Weighting
+from compiler.runtime.ensemble.methods.base import Weighting, one_thread
 from compiler.runtime.ensemble.objectives import MAE, RMSE, Brier, LogLoss, Objective
 from compiler.runtime.ensemble.problem import Problem, Solution
 from compiler.runtime.ensemble.solvers.bounded import Bounded
@@ -41,10 +41,7 @@ class Optimal(Weighting):
         return None
 
     def weigh(self, problem: Problem) -> Solution:
-        from threadpoolctl import threadpool_limits
-
-        # the matrices are small, and where other processes work too, BLAS's threads, which spin, take 5 times as long
-        with threadpool_limits(1, "blas"):
+        with one_thread():
             found = self._found(problem)
         weights, cost = found.weights, problem.cost(found.weights)
         if problem.pooling == "logit":

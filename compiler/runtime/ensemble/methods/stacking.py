@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from compiler.runtime.ensemble.blends import Pooling, Stacked, Values
 from compiler.runtime.ensemble.folds import folds
-from compiler.runtime.ensemble.methods.base import Weighting
+from compiler.runtime.ensemble.methods.base import Weighting, one_thread
 from compiler.runtime.ensemble.objectives import Objective
 from compiler.runtime.ensemble.pool import Pool
 from compiler.runtime.ensemble.problem import Problem, Solution
@@ -47,10 +47,11 @@ class Stacking(Weighting):
         pool = problem.pool
         terms = _terms(pool)
         best = math.inf
-        if len(pool) >= 2 and self.folds >= 2:
-            best = self._penalty(problem, terms)
-        penalties = PENALTIES[: PENALTIES.index(best) + 1]
-        blend = _blend(pool, self._path(terms, pool, np.arange(len(pool)), penalties)[-1])
+        with one_thread():
+            if len(pool) >= 2 and self.folds >= 2:
+                best = self._penalty(problem, terms)
+            penalties = PENALTIES[: PENALTIES.index(best) + 1]
+            blend = _blend(pool, self._path(terms, pool, np.arange(len(pool)), penalties)[-1])
         return Solution(blend, problem.cost_of(blend), iterations=len(penalties))
 
     def _penalty(self, problem: Problem, terms: Values) -> float:
