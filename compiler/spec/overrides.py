@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.errors import HydraException
 
 from compiler.errors import Place, Source
@@ -74,6 +75,32 @@ def as_typed(text: str) -> str:
     """An override as the user wrote it, before `for_hydra`."""
     plain = text.removeprefix("++")
     return plain if plain.startswith(("model.", *OPEN)) or _NAMED.match(plain) else text
+
+
+_PLAIN = re.compile(r"(?!(?:true|false|null|nan|inf)$)[A-Za-z_][\w./-]*", re.IGNORECASE)
+
+
+def in_grammar(value: object, *, spaced: bool = False) -> str:
+    """A plain value in Hydra's grammar; a text that would be read as something else is quoted.
+
+    >>> in_grammar([{"glob": "a/*", "k": 2}, True, "true", None], spaced=True)
+    "[{glob: 'a/*', k: 2}, true, 'true', null]"
+    """
+    marked = cast("Any", _marked(value))
+    return str(Override._get_value_element_as_str(marked, space_after_sep=spaced))  # pyright: ignore[reportPrivateUsage]  # Hydra has no public way to write a value
+
+
+def _marked(value: object) -> object:
+    """`value` with its texts as Hydra's writer takes them."""
+    if isinstance(value, Mapping):
+        return {str(key): _marked(item) for key, item in cast("Mapping[object, object]", value).items()}
+    if isinstance(value, (list, tuple)):
+        return [_marked(item) for item in cast("list[object] | tuple[object, ...]", value)]
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str) and not _PLAIN.fullmatch(value):
+        return QuotedString(value, Quote.single)
+    return value
 
 
 def override_place(override: Override) -> Place:

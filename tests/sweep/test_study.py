@@ -169,6 +169,17 @@ def test_infeasible_points_in_a_row_end_a_sweep(tmp_path: Path) -> None:
     assert study.claim(ME) is None and "max_infeasible" in (study.ended() or "")
 
 
+def test_what_another_worker_completes_afterwards_does_not_begin_an_ended_sweep_again(tmp_path: Path) -> None:
+    study = new_study(tmp_path, 9, max_infeasible=2)
+    late, *faulty = (study.claim(ME) for _ in range(3))
+    for claim in faulty:
+        assert claim
+        claim.infeasible([Fault("E107", "no")])
+    assert late and "max_infeasible" in (study.ended() or "")
+    late.complete([1.0])
+    assert study.claim(ME) is None and "max_infeasible" in (study.ended() or "")
+
+
 # --- orphans --------------------------------------------------------------------------------
 
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
 
 from compiler.runtime.experiment.settings import Step
-
-_PLAIN = re.compile(r"[A-Za-z_][\w./-]*")
-_READ_OTHERWISE = {"true", "false", "null", "nan", "inf"}
+from compiler.spec.overrides import in_grammar
 
 
 def words_of(step: Step, folder: Path, further: Sequence[str]) -> list[str]:
@@ -22,29 +18,10 @@ def words_of(step: Step, folder: Path, further: Sequence[str]) -> list[str]:
     """
     own = [f"{key}={_value(value)}" for key, value in step.overrides.items()]
     if step.sweep is not None:
-        return ["-m", *own, *further, f"hydra.sweep.dir={_text(str(folder))}"]
-    return [*own, *further, f"hydra.run.dir={_text(str(folder))}"]
+        return ["-m", *own, *further, f"hydra.sweep.dir={in_grammar(str(folder))}"]
+    return [*own, *further, f"hydra.run.dir={in_grammar(str(folder))}"]
 
 
 def _value(value: object) -> str:
     """A value in Hydra's grammar; a text stands as it is, for it may be a sweep: `choice(1, 2)`."""
-    return value if isinstance(value, str) else _nested(value)
-
-
-def _nested(value: object) -> str:
-    if isinstance(value, Mapping):
-        pairs = cast("Mapping[Any, Any]", value).items()
-        return "{" + ", ".join(f"{key}: {_nested(item)}" for key, item in pairs) + "}"
-    if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(_nested(item) for item in cast("list[Any]", value)) + "]"
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    return repr(value) if isinstance(value, (int, float)) else _text(str(value))
-
-
-def _text(text: str) -> str:
-    """A text in Hydra's grammar, quoted where it would be read otherwise."""
-    if _PLAIN.fullmatch(text) and text.lower() not in _READ_OTHERWISE:
-        return text
-    escaped = re.sub(r"(\\+)(?='|$)", r"\1\1", text).replace("'", r"\'")  # backslashes count before a quote only
-    return f"'{escaped}'"
+    return value if isinstance(value, str) else in_grammar(value, spaced=True)

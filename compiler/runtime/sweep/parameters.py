@@ -20,7 +20,7 @@ from compiler.runtime.sweep.conditions import conditioned
 from compiler.runtime.sweep.domains import Choices, Domain, Interval, Range, Value
 from compiler.runtime.sweep.space import Condition, Parameter, Space
 from compiler.spec.located import Map, Seq, Tree, plain
-from compiler.spec.overrides import for_hydra, override_place
+from compiler.spec.overrides import for_hydra, in_grammar, override_place
 
 if TYPE_CHECKING:
     from hydra.core.config_loader import ConfigLoader
@@ -109,14 +109,10 @@ def _told(tree: Tree, path: tuple[str, ...]) -> Iterator[tuple[str, str, Place]]
         for key, value in tree.entries.items():
             yield from _told(value, (*path, key))
     elif isinstance(tree, Seq):
-        texts = tuple(_text(plain(item)) for item in tree.items)
+        texts = tuple(in_grammar(plain(item)) for item in tree.items)
         yield ".".join(path), Choices(texts).source if texts else "choice()", tree.place
     else:
-        yield ".".join(path), tree.value if isinstance(tree.value, str) else _text(tree.value), tree.place
-
-
-def _text(value: object) -> str:
-    return str(Override._get_value_element_as_str(cast("Any", value)))  # Hydra has no public way to write a value
+        yield ".".join(path), tree.value if isinstance(tree.value, str) else in_grammar(tree.value), tree.place
 
 
 def _names_model_file(text: str) -> bool:
@@ -229,7 +225,7 @@ def _range(sweep: RangeSweep, source: str, seed: str) -> Domain:
 
 def _choices(override: Override, sweep: ChoiceSweep | Glob, seed: str) -> Choices:
     if isinstance(sweep, ChoiceSweep) and sweep.shuffle:
-        texts = [_text(item) for item in sweep.list]
+        texts = [in_grammar(item) for item in sweep.list]
         random.Random(seed).shuffle(texts)
     else:
         texts = list(override.sweep_string_iterator())

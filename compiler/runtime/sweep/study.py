@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
@@ -241,12 +242,15 @@ class Study:
         return None
 
     def _infeasible_in_a_row(self) -> int:
+        """The longest row of infeasible points, in the order in which trials ended: what another worker completes
+        after it takes nothing back, so that all workers, and the end of the sweep, see the same."""
         infeasible = [frozen for frozen in self.frozen("PRUNED") if state_of(frozen) == "infeasible"]
         if len(infeasible) < self.definition.search.max_infeasible:
             return len(infeasible)  # there is no need to look which were in between
         ended = [frozen for frozen in self.frozen() if frozen.datetime_complete]
-        ended.sort(key=lambda frozen: (frozen.datetime_complete, frozen.number), reverse=True)
-        return next((i for i, frozen in enumerate(ended) if state_of(frozen) != "infeasible"), len(ended))
+        ended.sort(key=lambda frozen: (frozen.datetime_complete, frozen.number))
+        rows = groupby(ended, key=lambda frozen: state_of(frozen) == "infeasible")
+        return max(len(list(row)) for faulty, row in rows if faulty)
 
     def finished_equal(self, key: str) -> TrialState | None:
         """The first complete trial whose facts have that `key`; None where there is none."""
