@@ -10,25 +10,18 @@ import gc
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from compiler.runtime.cli import TRIAL, multirun, plain_run, reporting_faults
-from compiler.runtime.ensemble.plan import EnsemblePlan, SoupPlan, plan_ensemble
 from compiler.runtime.experiment.job import carry_out, is_experiment
-from compiler.runtime.job import as_typed, run, summary
-from compiler.runtime.plan import Plan, plan
+from compiler.runtime.job import as_typed
+from compiler.runtime.kinds import Job, carried_out, planned
 from compiler.runtime.resume import asked, plan_again
 from compiler.spec.compose import CONFIG_NAME, VERSION_BASE, compose, config_folder, current
 from compiler.spec.overrides import for_hydra
-
-if TYPE_CHECKING:
-    from compiler.spec.compose import Composed
-
-Job = Plan | EnsemblePlan | SoupPlan
 
 _planned: list[Job] = []  # a single run is checked before Hydra makes its folder
 
@@ -43,31 +36,7 @@ def train(cfg: DictConfig) -> float | None:
             return work_as_job(trial)
         job = _planned.pop() if _planned else planned(current(cfg))
         settings = HydraConfig.get()
-        return finish(job, as_typed(Path(settings.runtime.output_dir)), list(settings.overrides.task))
-
-
-def planned(composed: Composed) -> Job:
-    """The job that a configuration describes: a model to be trained, or an ensemble of saved runs."""
-    return plan_ensemble(composed) or plan(composed)
-
-
-def finish(job: Job, folder: Path, overrides: list[str]) -> float:
-    """Run the job in `folder`, and say what came of it; gives its score on the validation rows."""
-    from rich.console import Console
-
-    console = Console()
-    if isinstance(job, EnsemblePlan):
-        from compiler.runtime.ensemble.job import run_ensemble
-
-        return run_ensemble(job, folder, console, overrides).score
-    if isinstance(job, SoupPlan):
-        from compiler.runtime.ensemble.soup.job import run_soup
-
-        return run_soup(job, folder, console, overrides).score
-    outcome = run(job, folder, console, overrides)
-    console.print(summary(outcome, folder), markup=False, highlight=False, soft_wrap=True)
-    split, _, metric = job.train.best.monitor.partition(".")
-    return outcome.metrics[split][metric]
+        return carried_out(job, as_typed(Path(settings.runtime.output_dir)), list(settings.overrides.task))
 
 
 def main() -> None:
@@ -80,7 +49,7 @@ def main() -> None:
             if unfinished is not None:
                 job = plan_again(unfinished, arguments.overrides)
                 report(job.warnings)
-                finish(job, unfinished, arguments.overrides)
+                carried_out(job, unfinished, arguments.overrides)
                 return
             composed = compose(arguments.overrides, arguments.config_dir, arguments.config_name)
             if is_experiment(composed):

@@ -13,9 +13,9 @@ from compiler.runtime.ensemble.anatomy import SHOWN, Anatomy, anatomy
 from compiler.runtime.ensemble.comparison import Comparison, compare_test, compare_val
 from compiler.runtime.ensemble.methods import Greedy, Uniform, Weighting
 from compiler.runtime.ensemble.methods.optimal import Optimal
-from compiler.runtime.ensemble.report import facts_of, report
+from compiler.runtime.ensemble.report import facts_of
 from compiler.runtime.ensemble.report.figures import alike
-from compiler.runtime.ensemble.report.page import ROWS
+from compiler.runtime.ensemble.report.page import ROWS, page
 from compiler.runtime.ensemble.settings import EnsembleSettings
 from compiler.runtime.ensemble.weighting import cross_validated, weigh
 from compiler.runtime.training.losses import Task
@@ -44,7 +44,7 @@ def _made(
         "test": {made.objective.key: compared["test"].value.estimate},
     }
     title = name.format("title")
-    path.write_text(report(title, facts_of(pool, settings, weighed), metrics, compared, made), "utf-8")
+    path.write_text(page(title, facts_of(pool, settings, weighed), metrics, compared, made), "utf-8")
     return made, compared
 
 

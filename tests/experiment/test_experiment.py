@@ -81,6 +81,11 @@ def test_all_steps_are_checked_before_the_first(folder: Path) -> None:
     assert "in: step 'forest'" in ran.stderr and "in: step 'pool'" in ran.stderr and not (folder / "out").exists()
 
 
+def test_a_sweep_over_an_experiment_with_steps_is_refused(folder: Path) -> None:
+    ran = train(folder, "-m", "experiment=trees", "train.seed=1,2", status=2)
+    assert "error[E858]: a sweep is of models, and this experiment has steps" in ran.stderr
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
+from compiler.commands import main
 from compiler.runtime.ensemble.blends import Blend, Pooling, Weighted
 from compiler.runtime.ensemble.lock import LOCK, WEIGHTS, Form, Locked, lock_text, locked_run
 from compiler.runtime.job import run
@@ -21,6 +22,19 @@ def trained(folder: Path, *words: str) -> Path:
     """A run of `train.py` with these words, in this process."""
     run(plan(compose(for_hydra(list(words)))), folder, Console(quiet=True))
     return folder
+
+
+def linear_folds(root: Path) -> None:
+    """The runs of both folds of a linear model, `fold0` and `fold1`."""
+    for fold in range(2):
+        trained(root / f"fold{fold}", "model=linear", "data=digits_8x8", "data.folds=2", f"data.fold={fold}")
+
+
+def predicted(words: str) -> np.ndarray:
+    """What `predict` says, (N, C)."""
+    main(f"predict {words} output=p.npz --json".split())
+    with np.load("p.npz") as arrays:
+        return arrays["predictions"]
 
 
 def pooled(folder: Path, members: Mapping[str, Path | Sequence[Path]], blend: Blend) -> Path:

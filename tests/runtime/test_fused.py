@@ -17,7 +17,7 @@ from sklearn.datasets import load_digits
 from compiler.commands import main
 from compiler.runtime.data.images import prepare
 from compiler.runtime.ensemble.blends import Blend, Stacked, Weighted
-from tests.runtime.ensembles import pooled, trained, weighted
+from tests.runtime.ensembles import pooled, predicted, trained, weighted
 
 DIGITS: Any = load_digits()
 
@@ -50,12 +50,6 @@ def ensemble(*names: str, blend: Blend) -> None:
     pooled(Path("e"), {name: Path("runs") / name for name in names}, blend)
 
 
-def predicted() -> np.ndarray:
-    main(["predict", "run=e", "input=digits.npz", "output=p.npz", "--json"])
-    with np.load("p.npz") as arrays:
-        return arrays["predictions"]
-
-
 @pytest.mark.parametrize(
     ("names", "blend"),
     [
@@ -77,7 +71,7 @@ def test_one_model_says_what_the_members_say(
     if names == ("large", "other"):  # rows enter as both members take them
         x = prepare(DIGITS.images, np.arange(len(x)), (32, 32, 1), (32, 32), 16)
     assert model.input_shape == (None, *{"other": (32, 32), "small": (8, 8), "large": (None, None)}[names[1]], 1)
-    np.testing.assert_allclose(model.predict(x, verbose=0), predicted(), atol=1e-6)
+    np.testing.assert_allclose(model.predict(x, verbose=0), predicted("run=e input=digits.npz"), atol=1e-6)
 
 
 def test_the_file_needs_keras_alone_and_has_no_member_without_weight(here: Path) -> None:
@@ -135,7 +129,7 @@ def test_heads_of_every_kind_and_several_inputs(task: str, own_folder: Path) -> 
         main(["export", "run=e", "to=keras"])
         model: Any = keras.saving.load_model("both.keras")
         found = model.predict({name[2:]: rows for name, rows in x.items()}, verbose=0)
-        np.testing.assert_allclose(found, predicted(), atol=1e-6)
+        np.testing.assert_allclose(found, predicted("run=e input=digits.npz"), atol=1e-6)
 
 
 def refused(capsys: pytest.CaptureFixture[str]) -> str:

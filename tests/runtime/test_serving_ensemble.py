@@ -13,7 +13,7 @@ from sklearn.datasets import load_digits
 
 from compiler.commands import main
 from compiler.runtime.run import read_run
-from tests.runtime.ensembles import pooled, trained, weighted
+from tests.runtime.ensembles import linear_folds, pooled, predicted, trained, weighted
 
 pytestmark = pytest.mark.tf
 DIGITS: Any = load_digits()
@@ -27,8 +27,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     trained(root / "large", "model=mlp", "model.vars.units=[16]", *few)
     trained(root / "small", "model=mlp", "data=digits_8x8", "model.vars.units=[8]", *few)
     trained(root / "knn", "model=knn", "data=digits_8x8", "data.divide_by=1", *few[:1])
-    for fold in range(2):
-        trained(root / f"fold{fold}", "model=linear", "data=digits_8x8", "+data.folds=2", f"+data.fold={fold}")
+    linear_folds(root)
     return root
 
 
@@ -43,12 +42,6 @@ def here(runs: Path, own_folder: Path) -> Path:
 
 def said(name: str) -> Any:
     return read_run(Path("runs") / name).predictions("test")
-
-
-def predicted(words: str) -> np.ndarray:
-    main(f"predict {words} output=p.npz --json".split())
-    with np.load("p.npz") as arrays:
-        return arrays["predictions"]
 
 
 def test_each_member_prepares_the_rows_itself(here: Path) -> None:

@@ -20,7 +20,7 @@ from compiler.runtime.training import Objective
 from compiler.runtime.training.losses import BinaryCrossentropy, MeanSquaredError, SparseCategoricalCrossentropy
 from compiler.runtime.training.optimizers import SGD
 from compiler.runtime.training.teacher import Teacher
-from tests.runtime.ensembles import pooled, trained, weighted
+from tests.runtime.ensembles import linear_folds, pooled, trained, weighted
 
 DIGITS: Any = load_digits()
 N, C, T, HARD = 24, 3, 3.0, 0.25
@@ -86,8 +86,7 @@ def test_the_loss_of_values() -> None:
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("runs")
     trained(root / "knn", "model=knn", "data=digits_8x8")
-    for fold in range(2):
-        trained(root / f"fold{fold}", "model=linear", "data=digits_8x8", "+data.folds=2", f"+data.fold={fold}")
+    linear_folds(root)
     return root
 
 

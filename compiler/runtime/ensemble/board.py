@@ -24,6 +24,7 @@ def board(
     in_sample: float,
     compared: Mapping[str, Comparison],
     gap: float | None,
+    penalised: bool,
     notes: Sequence[str],
     folder: Path,
 ) -> str:
@@ -36,13 +37,15 @@ def board(
         own: what the ensemble is called.
         in_sample: the objective on the validation rows that the weights were fitted to.
         compared: with its rivals, on `val` by cross-validated weights, and on `test` if it was scored.
-        gap: how far the weights may be from the optimum.
+        gap: how far what was minimised may be above its optimum.
+        penalised: whether that is the objective with a penalty: a ridge of pooled logits, or the diversity.
         notes: what was decided on the way.
     """
     lines = [*_members(names, weights, singles, objective), "", *_rivals(compared, objective, own), ""]
     lines.append(f"val in sample {in_sample:.4f}: by the rows that the weights were fitted to, which flatters")
     if gap is not None:
-        lines.append(f"certified: {objective.key} is at most {gap:.1e} above the optimum for these members and rows")
+        what = f"{objective.key} with its penalty" if penalised else objective.key
+        lines.append(f"certified: {what} is at most {gap:.1e} above the optimum for these members and rows")
     return "\n".join([*lines, *notes, str(folder)])
 
 

@@ -20,7 +20,7 @@ from compiler.runtime.ensemble.members import SPLITS, Member, open_members, read
 from compiler.runtime.ensemble.objectives import Objective
 from compiler.runtime.ensemble.plan import EnsemblePlan
 from compiler.runtime.ensemble.pool import Pool
-from compiler.runtime.ensemble.report import PAGE, facts_of, report
+from compiler.runtime.ensemble.report import PAGE, facts_of
 from compiler.runtime.ensemble.weighting import Weighed, cross_validated, weigh
 from compiler.runtime.estimators.measures import measure
 from compiler.runtime.fitting.clock import Clock
@@ -98,8 +98,10 @@ def run_ensemble(job: EnsemblePlan, folder: Path, console: Console, overrides: S
             made = anatomy(pool, settings, weighed, crossed)
             clock.lap("look")
             if settings.report:
+                from compiler.runtime.ensemble.report.page import page
+
                 facts = facts_of(pool, settings, weighed)
-                writer.save_text(PAGE, report(settings.name, facts, metrics, compared, made))
+                writer.save_text(PAGE, page(settings.name, facts, metrics, compared, made))
             looked = {"compared": {k: each.as_json() for k, each in compared.items()}, "diversity": made.as_json()}
             record = {"metrics": metrics, "ensemble": {**_said(weighed, pool, objective), **looked}}
             clock.lap("save")
@@ -108,12 +110,13 @@ def run_ensemble(job: EnsemblePlan, folder: Path, console: Console, overrides: S
     text = board(
         pool.names,
         solution.weights,
-        np.array([objective.value(pool.member(m), pool.labels, pool.task) for m in range(pool.size)]),
+        made.singles,
         objective,
         settings.name,
         metrics["val_in_sample"][objective.key],
         compared,
         solution.gap,
+        weighed.pooling == "logit" or settings.diversity > 0,
         weighed.notes,
         folder,
     )

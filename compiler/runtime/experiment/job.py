@@ -16,10 +16,9 @@ from typing import Any, cast
 
 from compiler.errors import ConfigError, Diagnostics, Fault
 from compiler.runtime.cli import Arguments
-from compiler.runtime.ensemble.plan import plan_ensemble
 from compiler.runtime.experiment.settings import ExperimentSettings, Step, read_experiment
 from compiler.runtime.experiment.words import words_of
-from compiler.runtime.plan import plan
+from compiler.runtime.kinds import planned
 from compiler.runtime.run.files import json_text, refused, reported, save
 from compiler.runtime.run.reader import read_record
 from compiler.spec.compose import CONFIG_NAME, Composed, compose
@@ -104,8 +103,7 @@ def _faults(command: Command, arguments: Arguments) -> list[Fault]:
             wanted(*apart(overrides), arguments.config_dir, arguments.config_name)
         else:
             composed = compose(for_hydra(command.words), arguments.config_dir, arguments.config_name)
-            if plan_ensemble(composed) is None:  # an ensemble's members are still to come
-                plan(composed)
+            planned(composed)  # an ensemble's members are still to come; they are not looked at
     except ConfigError as error:
         return [replace(fault, trail=(f"step {command.name!r}", *fault.trail)) for fault in error.faults]
     return []

@@ -12,6 +12,7 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from omegaconf import OmegaConf
 
 from compiler.errors import ConfigError, Diagnostics, Fault, Place, Source
+from compiler.runtime.experiment.job import is_experiment
 from compiler.runtime.sweep.controller import is_controlled
 from compiler.runtime.sweep.definition import FREE, Definition
 from compiler.runtime.sweep.folder import SweepFolder, find_unfinished
@@ -71,7 +72,7 @@ def wanted(arguments: tuple[str, ...], hydra: tuple[str, ...], config_dir: Path 
         ConfigError: with all faults at once.
     """
     diagnostics = Diagnostics()
-    _require_models(arguments)
+    _require_models(arguments, config_dir, config_name)
     # the model and the data may be swept: overrides that suit a trial's need not suit the default's
     about = [text for text in arguments if _group(text) in ("search", "train") and not _is_swept(text)]
     composed = compose([*about, *hydra], config_dir, config_name)
@@ -162,13 +163,17 @@ def _key(text: str) -> str:
     return text.lstrip("+~").partition("=")[0]
 
 
-def _require_models(arguments: Sequence[str]) -> None:
-    """Raise E858 where the sweep is one of ensembles."""
+def _require_models(arguments: Sequence[str], config_dir: Path | None, config_name: str) -> None:
+    """Raise E858 where the sweep is one of ensembles, or of an experiment with steps."""
     for text in arguments:
         if _group(text) == "ensemble" and text != "ensemble=none":
-            place = Place(Source(text, text, "override"), 1, 1, len(text))
-            hint = "without -m for each ensemble: `python train.py ensemble=optimal ...`"
-            raise ConfigError([Fault("E858", "a sweep is of models, and this makes ensembles", place, hint=hint)])
+            what, hint = "this makes ensembles", "without -m for each ensemble: `python train.py ensemble=optimal ...`"
+        elif _key(text) == "experiment" and is_experiment(compose([text], config_dir, config_name)):
+            what, hint = "this experiment has steps", f"`python train.py {text}`: its steps may be sweeps"
+        else:
+            continue
+        place = Place(Source(text, text, "override"), 1, 1, len(text))
+        raise ConfigError([Fault("E858", f"a sweep is of models, and {what}", place, hint=hint)])
 
 
 def _group(text: str) -> str:

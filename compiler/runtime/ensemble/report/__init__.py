@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
-from compiler.runtime.ensemble.anatomy import Anatomy
-from compiler.runtime.ensemble.comparison import Comparison
 from compiler.runtime.ensemble.pool import Pool
 from compiler.runtime.ensemble.settings import EnsembleSettings
 from compiler.runtime.ensemble.weighting import Weighed
@@ -13,7 +9,7 @@ from compiler.runtime.training.named import snake
 
 PAGE = "report.html"
 
-__all__ = ["PAGE", "facts_of", "report"]
+__all__ = ["PAGE", "facts_of"]
 
 
 def facts_of(pool: Pool, settings: EnsembleSettings, weighed: Weighed) -> list[str]:
@@ -32,24 +28,3 @@ def facts_of(pool: Pool, settings: EnsembleSettings, weighed: Weighed) -> list[s
         *([] if gap is None else [f"at most {gap:.1e} above the optimum: certified"]),
         *weighed.notes,
     ]
-
-
-def report(
-    name: str,
-    facts: Sequence[str],
-    metrics: Mapping[str, Mapping[str, float]],
-    compared: Mapping[str, Comparison],
-    made: Anatomy,
-) -> str:
-    """The page, for the file PAGE of an ensemble's run directory.
-
-    Args:
-        name: of the ensemble.
-        facts: the method, the certificate and what else is to stand below the name.
-        metrics: as `run.json` has them: `val`, `val_in_sample` and `test`.
-        compared: by split, `val` and `test`, with what the ensemble has to beat.
-    """
-    from compiler.runtime.ensemble.report.figures import figures
-    from compiler.runtime.ensemble.report.page import page
-
-    return page(name, facts, metrics, compared, made, list(figures(made, compared)))

@@ -9,7 +9,7 @@ import numpy as np
 from compiler.runtime.ensemble.anatomy import Anatomy
 from compiler.runtime.ensemble.comparison import Comparison
 from compiler.runtime.ensemble.intervals import Interval, McNemar
-from compiler.runtime.ensemble.report.figures import TITLES
+from compiler.runtime.ensemble.report.figures import TITLES, figures
 from compiler.runtime.page.document import cell, document, drawn, escaped
 from compiler.runtime.page.figures import Figure
 from compiler.runtime.sweep.wording import number
@@ -37,11 +37,18 @@ def page(
     metrics: Mapping[str, Mapping[str, float]],
     compared: Mapping[str, Comparison],
     made: Anatomy,
-    figures: Sequence[Figure],
 ) -> str:
-    """The whole page; the arguments are those of `report`."""
+    """The page, for the file PAGE of an ensemble's run directory.
+
+    Args:
+        name: of the ensemble.
+        facts: the method, the certificate and what else is to stand below the name.
+        metrics: as `run.json` has them: `val`, `val_in_sample` and `test`.
+        compared: by split, `val` and `test`, with what the ensemble has to beat.
+    """
     by_group: dict[str, list[Figure]] = {}
-    for figure in figures:
+    every = list(figures(made, compared))
+    for figure in every:
         by_group.setdefault(figure.group, []).append(figure)
     sections = [_heading(name, facts), _scores(metrics, made), _compared(compared, by_group.get("compared", []))]
     links = {"compared": "Comparison"}
@@ -53,7 +60,7 @@ def page(
             sections.append(_split(made))
             links["split"] = "Where the loss comes from"
     sections += [_members(made), _pairs(made)]
-    return document(f"Ensemble {name}", sections, {**links, "members": "Members", "table": "Table of pairs"}, figures)
+    return document(f"Ensemble {name}", sections, {**links, "members": "Members", "table": "Table of pairs"}, every)
 
 
 def _heading(name: str, facts: Sequence[str]) -> str:
