@@ -16,7 +16,8 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from compiler.runtime.cli import TRIAL, multirun, plain_run, reporting_faults
-from compiler.runtime.experiment.job import carry_out, is_experiment
+from compiler.runtime.experiment.job import carry_out
+from compiler.runtime.experiment.settings import is_experiment
 from compiler.runtime.job import as_typed
 from compiler.runtime.kinds import Job, carried_out, planned
 from compiler.runtime.resume import asked, plan_again

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from compiler.errors import ConfigError, Fault
 from compiler.runtime.ensemble.plan import EnsemblePlan, SoupPlan, plan_ensemble
+from compiler.runtime.experiment.settings import is_experiment
 from compiler.runtime.job import run, summary
 from compiler.runtime.plan import Plan, plan
 
@@ -23,6 +25,11 @@ def planned(composed: Composed) -> Job:
     Raises:
         ConfigError: with all faults at once.
     """
+    if is_experiment(composed):  # train.py goes through its steps, unless another sweeper of Hydra's is at work
+        tree = composed.section("experiment")
+        raise ConfigError(
+            [Fault("E858", "an experiment with steps is no job of a sweep", tree.place, hint="without -m")]
+        )
     return plan_ensemble(composed) or plan(composed)
 
 

@@ -84,6 +84,10 @@ def test_all_steps_are_checked_before_the_first(folder: Path) -> None:
 def test_a_sweep_over_an_experiment_with_steps_is_refused(folder: Path) -> None:
     ran = train(folder, "-m", "experiment=trees", "train.seed=1,2", status=2)
     assert "error[E858]: a sweep is of models, and this experiment has steps" in ran.stderr
+    ran = train(
+        folder, "-m", "hydra/sweeper=basic", "hydra/launcher=basic", "experiment=trees", "train.seed=1,2", status=2
+    )
+    assert "error[E858]: an experiment with steps is no job of a sweep" in ran.stderr
 
 
 @pytest.mark.parametrize(

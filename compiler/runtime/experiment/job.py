@@ -21,8 +21,7 @@ from compiler.runtime.experiment.words import words_of
 from compiler.runtime.kinds import planned
 from compiler.runtime.run.files import json_text, refused, reported, save
 from compiler.runtime.run.reader import read_record
-from compiler.spec.compose import CONFIG_NAME, Composed, compose
-from compiler.spec.located import Map
+from compiler.spec.compose import CONFIG_NAME, compose
 from compiler.spec.overrides import for_hydra
 
 RECORD = "experiment.json"
@@ -49,12 +48,6 @@ class Command:
         if self.step.sweep is not None or not (self.folder / "run.json").exists():
             return False
         return read_record(self.folder)["status"] == "complete"
-
-
-def is_experiment(composed: Composed) -> bool:
-    """Whether the configuration is of an experiment with steps."""
-    tree = composed.config.get("experiment")
-    return isinstance(tree, Map) and "steps" in tree.entries
 
 
 def commands(arguments: Arguments) -> tuple[Path, list[Command]]:

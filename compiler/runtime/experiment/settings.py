@@ -19,6 +19,7 @@ from compiler.settings import (
     nested_error,
     validate,
 )
+from compiler.spec.compose import Composed
 from compiler.spec.located import Map, validated
 
 
@@ -92,3 +93,9 @@ class ExperimentSettings(Settings):
 def read_experiment(section: Map, diagnostics: Diagnostics) -> ExperimentSettings | None:
     """The settings that the `experiment` section describes; None with the faults in `diagnostics`."""
     return validated(ExperimentSettings, section, diagnostics, subject="experiment")
+
+
+def is_experiment(composed: Composed) -> bool:
+    """Whether the configuration is of an experiment with steps."""
+    tree = composed.config.get("experiment")
+    return isinstance(tree, Map) and "steps" in tree.entries

@@ -12,7 +12,7 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from omegaconf import OmegaConf
 
 from compiler.errors import ConfigError, Diagnostics, Fault, Place, Source
-from compiler.runtime.experiment.job import is_experiment
+from compiler.runtime.experiment.settings import is_experiment
 from compiler.runtime.sweep.controller import is_controlled
 from compiler.runtime.sweep.definition import FREE, Definition
 from compiler.runtime.sweep.folder import SweepFolder, find_unfinished
